@@ -1,0 +1,50 @@
+# Every target is thin: the work is done by cargo, by the `mintmark` binary, or by a script in deploy/setup.
+# `make` alone lists the targets.
+
+CARGO ?= cargo
+DEMO ?= 1
+PROFILE ?= dev
+MINTMARK_HOME ?= .mintmark
+
+profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+target_dir = $(or $(CARGO_TARGET_DIR),target)
+mintmark = $(target_dir)/$(profile_dir)/mintmark
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-check build run demo test check fmt clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+setup: ## Install what the build and the tests need (idempotent).
+	@deploy/setup/setup.sh build
+
+setup-check: ## Install what the checks need as well (idempotent).
+	@deploy/setup/setup.sh check
+
+build: setup ## Build every program.
+	$(CARGO) build --workspace --bins --profile $(PROFILE)
+
+run: build ## Start the platform, show the main job, stay up until Ctrl-C (DEMO=0: without the demonstration).
+	@$(mintmark) --home $(MINTMARK_HOME) up $(if $(filter 0,$(DEMO)),--no-demo)
+
+demo: build ## Repeat the demonstration against a running platform; exits 0 only if every step gave what it should.
+	@$(mintmark) --home $(MINTMARK_HOME) demo
+
+test: setup ## Run every test against real servers that the tests start and stop themselves.
+	$(CARGO) build --workspace --bins --tests
+	$(CARGO) test --workspace --quiet
+
+check: setup-check ## Format, lints, layout, dependency policy, advisories, protobuf lint.
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) test -p mintmark-tests --test layout --quiet
+	$(CARGO) deny --log-level warn check licenses bans sources
+	@deploy/setup/advisories.sh
+	target/tools/node_modules/.bin/buf lint proto
+
+fmt: ## Format the code.
+	$(CARGO) fmt --all
+
+clean: ## Remove what the build made (not the data under .mintmark).
+	$(CARGO) clean

@@ -1,0 +1,163 @@
+//! The tables of `mintmark_control`, written by hand after `migrations/control-plane`; an integration test compares
+//! them with the migrated database.
+#![expect(missing_docs, reason = "the columns are documented where they are created, in the migrations")]
+
+diesel::table! {
+    tenant (id) {
+        id -> Text,
+        listing_id -> Uuid,
+        name -> Text,
+        tier -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    app_user (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        email -> Text,
+        name -> Text,
+        tenant_admin -> Bool,
+        disabled_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    brand (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    membership (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        user_id -> Uuid,
+        brand_id -> Nullable<Uuid>,
+        role -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    product (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        brand_id -> Uuid,
+        gtin -> Bpchar,
+        name -> Text,
+        destination_template -> Nullable<Text>,
+        next_serial -> BigInt,
+        version -> BigInt,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    batch (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        brand_id -> Uuid,
+        product_id -> Uuid,
+        mode -> Text,
+        units -> Integer,
+        first_serial -> BigInt,
+        state -> Text,
+        wrapped_secret -> Bytea,
+        secret_key_id -> Text,
+        chunk_units -> Integer,
+        partition_id -> Nullable<SmallInt>,
+        job_id -> Uuid,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        sealed_at -> Nullable<Timestamptz>,
+        failure_code -> Nullable<Text>,
+        failure_message -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    batch_event (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        batch_id -> Uuid,
+        at -> Timestamptz,
+        actor -> Text,
+        kind -> Text,
+        detail -> Jsonb,
+    }
+}
+
+diesel::table! {
+    idempotency (tenant_id, actor, method, path, key) {
+        tenant_id -> Text,
+        actor -> Text,
+        method -> Text,
+        path -> Text,
+        key -> Text,
+        fingerprint -> Bytea,
+        status -> Nullable<SmallInt>,
+        body -> Nullable<Jsonb>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    export (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        brand_id -> Uuid,
+        batch_id -> Uuid,
+        formats -> Array<Text>,
+        state -> Text,
+        part_units -> Integer,
+        format_version -> Integer,
+        bytes -> BigInt,
+        index_path -> Nullable<Text>,
+        index_bytes -> Nullable<BigInt>,
+        index_sha256 -> Nullable<Bytea>,
+        job_id -> Uuid,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        ready_at -> Nullable<Timestamptz>,
+        expires_at -> Nullable<Timestamptz>,
+        failure_code -> Nullable<Text>,
+        failure_message -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    export_part (export_id, part) {
+        tenant_id -> Text,
+        export_id -> Uuid,
+        part -> Integer,
+        object_path -> Text,
+        bytes -> BigInt,
+        sha256 -> Bytea,
+        first_serial -> BigInt,
+        units -> Integer,
+    }
+}
+
+diesel::joinable!(batch -> product (product_id));
+diesel::joinable!(product -> brand (brand_id));
+diesel::joinable!(membership -> app_user (user_id));
+diesel::joinable!(export_part -> export (export_id));
+diesel::joinable!(export -> batch (batch_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    tenant,
+    app_user,
+    brand,
+    membership,
+    product,
+    batch,
+    batch_event,
+    idempotency,
+    export,
+    export_part,
+);

@@ -1,0 +1,4 @@
+DROP TABLE membership;
+DROP TABLE brand;
+DROP TABLE app_user;
+DROP TABLE tenant;

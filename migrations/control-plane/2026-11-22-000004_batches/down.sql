@@ -1,0 +1,2 @@
+DROP TABLE batch_event;
+DROP TABLE batch;
