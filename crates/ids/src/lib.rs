@@ -1,1 +1,12 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+mod base32;
+mod error;
+mod service_name;
+mod tenant;
+mod typed;
+
+pub use error::IdError;
+pub use service_name::ServiceName;
+pub use tenant::TenantId;
+pub use typed::{BatchId, BrandId, EventId, ExportId, JobId, MembershipId, ProductId, UserId};
