@@ -1,1 +1,42 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+pub mod action;
+pub mod audience;
+pub mod control;
+pub mod policy;
+pub mod scope;
+
+mod actor;
+mod bundle;
+mod cache;
+mod claims;
+mod jwk;
+mod jws;
+mod key;
+mod named;
+mod principal;
+mod provider;
+mod role;
+mod service_token;
+mod service_verifier;
+mod session;
+mod token_error;
+mod trust;
+
+pub use actor::{Actor, ActorError};
+pub use audience::DEFAULT_ISSUER;
+pub use bundle::{BundleError, Grant, TrustBundle, TrustedKey};
+pub use control::{CONTROL_PREFIX, ControlAuthority, ControlToken, ControlTokenError};
+pub use jwk::{Jwk, JwkError, Jwks};
+pub use key::{KeyError, SigningKey};
+pub use named::NameError;
+pub use policy::{Action, MatrixRow, OnBrand, OnPlatform, OnTenant, Permit, Rule, authorize, matrix};
+pub use principal::{Principal, Session, Standing};
+pub use role::{BrandRole, EvidenceRole, Tier};
+pub use service_token::{ServiceToken, TokenSource};
+pub use service_verifier::{ServiceCaller, ServiceVerifier};
+pub use session::{
+    MAX_SESSION_TTL, Minted, SESSION_AUDIENCE, SessionMinter, SessionVerifier, VerifiedSession,
+};
+pub use token_error::TokenError;
+pub use trust::TrustStore;

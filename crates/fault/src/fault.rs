@@ -62,10 +62,7 @@ impl Fault {
     }
 
     /// 403: the credential is valid and the right is missing.
-    pub fn forbidden(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn forbidden(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Fault::new(Kind::Forbidden, code, message)
     }
 
@@ -75,18 +72,12 @@ impl Fault {
     }
 
     /// 409: the request collides with the present state.
-    pub fn conflict(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn conflict(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Fault::new(Kind::Conflict, code, message)
     }
 
     /// 503: something that we need is away; add [`Fault::retry_after`] where a time is known.
-    pub fn unavailable(
-        code: impl Into<Cow<'static, str>>,
-        message: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn unavailable(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Fault::new(Kind::Unavailable, code, message)
     }
 
@@ -179,9 +170,6 @@ impl fmt::Debug for Fault {
 
 impl Error for Fault {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0
-            .cause
-            .as_deref()
-            .map(|cause| cause as &(dyn Error + 'static))
+        self.0.cause.as_deref().map(|cause| cause as &(dyn Error + 'static))
     }
 }

@@ -1,4 +1,5 @@
 //! The public half, the private half, and the table that both edges read.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -14,12 +15,7 @@ fn printed_table() -> String {
         "# Printed by tests/faults.rs; UPDATE_GOLDEN=1 rewrites it.\nkind                http grpc title\n",
     );
     for kind in Kind::ALL {
-        let (name, http, grpc, title) = (
-            kind.name(),
-            kind.http_status(),
-            kind.grpc_code(),
-            kind.title(),
-        );
+        let (name, http, grpc, title) = (kind.name(), kind.http_status(), kind.grpc_code(), kind.title());
         writeln!(table, "{name:<19} {http:<4} {grpc:<4} {title}").unwrap();
     }
     table
@@ -51,10 +47,7 @@ fn kind_names_are_unique_and_read_back() {
 #[test]
 fn kind_from_grpc_keeps_the_number() {
     for kind in Kind::ALL {
-        assert_eq!(
-            Kind::from_grpc(kind.grpc_code()).grpc_code(),
-            kind.grpc_code()
-        );
+        assert_eq!(Kind::from_grpc(kind.grpc_code()).grpc_code(), kind.grpc_code());
     }
     assert_eq!(Kind::from_grpc(2), Kind::Internal);
     assert_eq!(Kind::from_grpc(-1), Kind::Internal);
@@ -82,19 +75,13 @@ fn display_hides_the_cause_and_chain_shows_it() {
     assert!(!fault.to_string().contains("10.0.0.7"));
     assert!(!fault.message().contains("select"));
     let line = Chain(&fault).to_string();
-    assert!(
-        line.ends_with("select failed: connection refused by 10.0.0.7"),
-        "{line}"
-    );
+    assert!(line.ends_with("select failed: connection refused by 10.0.0.7"), "{line}");
     assert!(line.starts_with("INTERNAL: "), "{line}");
 }
 
 #[test]
 fn chain_does_not_repeat_a_cause_already_printed() {
-    let outer = Driver(
-        "wrapped: broken pipe",
-        Some(Box::new(Driver("broken pipe", None))),
-    );
+    let outer = Driver("wrapped: broken pipe", Some(Box::new(Driver("broken pipe", None))));
     assert_eq!(Chain(&outer).to_string(), "wrapped: broken pipe");
 }
 
@@ -108,33 +95,18 @@ fn builders_read_back() {
     assert_eq!(fault.field_name(), Some("units"));
     assert_eq!(fault.members()["maximum"], 10_000_000);
     assert_eq!(fault.retry_delay(), Some(Duration::from_secs(3)));
-    assert_eq!(
-        fault.to_string(),
-        "UNITS_RANGE: units is between 1 and 10,000,000"
-    );
+    assert_eq!(fault.to_string(), "UNITS_RANGE: units is between 1 and 10,000,000");
     assert!(fault.source().is_none());
 }
 
 #[test]
 fn shorthands_have_their_kind_and_code() {
     for (fault, kind, code) in [
-        (
-            Fault::unauthenticated(),
-            Kind::Unauthenticated,
-            "AUTHENTICATION_REQUIRED",
-        ),
+        (Fault::unauthenticated(), Kind::Unauthenticated, "AUTHENTICATION_REQUIRED"),
         (Fault::not_found("batch"), Kind::NotFound, "NOT_FOUND"),
-        (
-            Fault::forbidden("FORBIDDEN", "no"),
-            Kind::Forbidden,
-            "FORBIDDEN",
-        ),
+        (Fault::forbidden("FORBIDDEN", "no"), Kind::Forbidden, "FORBIDDEN"),
         (Fault::conflict("TAKEN", "taken"), Kind::Conflict, "TAKEN"),
-        (
-            Fault::unavailable("AWAY", "away"),
-            Kind::Unavailable,
-            "AWAY",
-        ),
+        (Fault::unavailable("AWAY", "away"), Kind::Unavailable, "AWAY"),
     ] {
         assert_eq!((fault.kind(), fault.code()), (kind, code));
     }

@@ -1,0 +1,286 @@
+//! One function decides, one table says how: [`authorize`] and [`crate::action`].
+
+use std::marker::PhantomData;
+
+use mintmark_fault::{Fault, Result};
+use mintmark_ids::{BrandId, TenantId};
+use serde_json::{Value, json};
+
+use crate::{Actor, BrandRole, Principal, ServiceCaller, Session};
+
+pub use crate::action::matrix;
+
+/// One action of the table: what it is called, what it needs, what it is done to.
+pub trait Action: 'static {
+    /// Its name in the policy file, in snake_case.
+    const NAME: &'static str;
+    /// What the caller must have.
+    const RULE: Rule;
+    /// The noun of "no such …" when the target belongs to another tenant.
+    const NOUN: &'static str;
+    /// What it is done to.
+    type On: Target;
+}
+
+/// What an action asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The control token, and nothing else.
+    ControlToken,
+    /// A person of the tenant.
+    TenantMember,
+    /// A person whom the control token made administrator of the tenant.
+    TenantAdmin,
+    /// A person with at least this role for the brand.
+    Brand(BrandRole),
+    /// A service whose token carries this scope for the tenant.
+    Scope(&'static str),
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What an action is done to.
+pub trait Target: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// The word for the policy file.
+    const NAME: &'static str;
+    /// The tenant that it belongs to, where it belongs to one.
+    fn tenant(&self) -> Option<&TenantId>;
+    /// The brand, where it is one.
+    fn brand(&self) -> Option<BrandId>;
+    /// This kind of target at a tenant and brand, for walking the matrix.
+    fn at(tenant: &TenantId, brand: BrandId) -> Self;
+}
+
+/// A target that lies within a tenant: its permits have [`Permit::tenant`].
+pub trait Within: Target {
+    /// The tenant that it belongs to.
+    fn within(&self) -> &TenantId;
+}
+
+/// The platform as a whole.
+#[derive(Clone, Debug)]
+pub struct OnPlatform;
+
+/// A tenant.
+#[derive(Clone, Debug)]
+pub struct OnTenant(pub TenantId);
+
+/// A brand of a tenant. Look the brand up by both ids first: one that the tenant does not have is 404, not 403.
+#[derive(Clone, Debug)]
+pub struct OnBrand {
+    /// The tenant that owns the brand.
+    pub tenant: TenantId,
+    /// The brand.
+    pub brand: BrandId,
+}
+
+/// The proof that the policy allowed `A`: what a store function that changes something takes.
+///
+/// Nothing but [`authorize`] makes one:
+///
+/// ```compile_fail
+/// use mintmark_auth::{Permit, action::SubmitMint};
+/// fn forge() -> Permit<SubmitMint> { Permit::new() }
+/// ```
+/// ```compile_fail
+/// use mintmark_auth::{Actor, OnPlatform, Permit, action::ManageTenants};
+/// fn forge() -> Permit<ManageTenants> {
+///     Permit { actor: Actor::ControlToken, on: OnPlatform, action: std::marker::PhantomData }
+/// }
+/// ```
+/// A permit for one action is not a permit for another, and a permit for the platform has no tenant:
+///
+/// ```compile_fail
+/// use mintmark_auth::{Permit, action::{SubmitMint, ViewBatch}};
+/// fn widen(view: Permit<ViewBatch>) -> Permit<SubmitMint> { view }
+/// ```
+/// ```compile_fail
+/// use mintmark_auth::{Permit, action::ManageTenants};
+/// fn tenant(permit: &Permit<ManageTenants>) -> String { permit.tenant().to_string() }
+/// ```
+pub struct Permit<A: Action> {
+    actor: Actor,
+    on: A::On,
+    action: PhantomData<fn() -> A>,
+}
+
+impl<A: Action> Permit<A> {
+    /// Who was permitted.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl<A: Action> Permit<A>
+where
+    A::On: Within,
+{
+    /// The tenant that the permit is for: the only one that a store function may touch with it.
+    pub fn tenant(&self) -> &TenantId {
+        self.on.within()
+    }
+}
+
+impl<A: Action<On = OnBrand>> Permit<A> {
+    /// The brand that the permit is for.
+    pub fn brand(&self) -> BrandId {
+        self.on.brand
+    }
+}
+
+impl<A: Action> Clone for Permit<A> {
+    fn clone(&self) -> Self {
+        Permit { actor: self.actor, on: self.on.clone(), action: PhantomData }
+    }
+}
+
+/// Decides whether `who` may do `A` to `on`.
+///
+/// - 401 `AUTHENTICATION_REQUIRED`: this kind of credential opens nothing here.
+/// - 404 `NOT_FOUND`: the target belongs to another tenant; whether it exists is not said.
+/// - 403 `FORBIDDEN`: one's own tenant, without the right; members `requiredRole` and `grantedRoles`, or
+///   `requiredScope` and `grantedScopes`.
+pub fn authorize<A: Action>(who: &Principal, on: A::On) -> Result<Permit<A>> {
+    match (A::RULE, who) {
+        (Rule::ControlToken, Principal::Control(_)) => Ok(()),
+        (Rule::TenantMember | Rule::TenantAdmin | Rule::Brand(_), Principal::Session(session)) => {
+            same_tenant::<A>(session.tenant(), &on).and_then(|()| judge_person(A::RULE, session, on.brand()))
+        }
+        (Rule::Scope(scope), Principal::Service(caller)) => {
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scope, caller))
+        }
+        _ => Err(Fault::unauthenticated()),
+    }?;
+    Ok(Permit { actor: who.actor(), on, action: PhantomData })
+}
+
+fn same_tenant<A: Action>(own: &TenantId, on: &A::On) -> Result<()> {
+    if on.tenant() == Some(own) { Ok(()) } else { Err(Fault::not_found(A::NOUN)) }
+}
+
+fn judge_person(rule: Rule, session: &Session, brand: Option<BrandId>) -> Result<()> {
+    let standing = session.standing();
+    match rule {
+        Rule::TenantMember => Ok(()),
+        Rule::TenantAdmin if standing.tenant_admin => Ok(()),
+        Rule::TenantAdmin => Err(lacks_role("tenantAdmin", json!([]))),
+        Rule::Brand(required) => match brand.and_then(|brand| standing.role(brand)) {
+            Some(role) if role >= required => Ok(()),
+            Some(role) => Err(lacks_role(required.as_str(), json!([role]))),
+            None => Err(lacks_role(required.as_str(), json!([]))),
+        },
+        Rule::ControlToken | Rule::Scope(_) => Err(Fault::unauthenticated()),
+    }
+}
+
+fn lacks_role(required: &'static str, granted: Value) -> Fault {
+    let message = match required {
+        "tenantAdmin" => "this needs an administrator of the tenant",
+        "owner" => "this needs the role owner for the brand",
+        "admin" => "this needs the role admin or owner for the brand",
+        _ => "this needs a membership of the brand",
+    };
+    Fault::forbidden("FORBIDDEN", message).with("requiredRole", required).with("grantedRoles", granted)
+}
+
+fn judge_scope(scope: &'static str, caller: &ServiceCaller) -> Result<()> {
+    if caller.has_scope(scope) {
+        return Ok(());
+    }
+    Err(Fault::forbidden("FORBIDDEN", "the token lacks the scope that this needs")
+        .with("requiredScope", scope)
+        .with("grantedScopes", json!(caller.scopes())))
+}
+
+/// One row of the policy: for the policy file, and for tests that walk every action.
+pub struct MatrixRow {
+    /// [`Action::NAME`].
+    pub action: &'static str,
+    /// [`Action::RULE`].
+    pub rule: Rule,
+    /// [`Target::NAME`].
+    pub target: &'static str,
+    pub(crate) decide: fn(&Principal, &TenantId, BrandId) -> Result<()>,
+}
+
+impl MatrixRow {
+    pub(crate) fn of<A: Action>() -> Self {
+        MatrixRow {
+            action: A::NAME,
+            rule: A::RULE,
+            target: A::On::NAME,
+            decide: |who, tenant, brand| authorize::<A>(who, A::On::at(tenant, brand)).map(drop),
+        }
+    }
+
+    /// What [`authorize`] says to this action at a tenant and brand; the permit itself is not given out.
+    pub fn decide(&self, who: &Principal, tenant: &TenantId, brand: BrandId) -> Result<()> {
+        (self.decide)(who, tenant, brand)
+    }
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Rule::ControlToken => f.pad("control token"),
+            Rule::TenantMember => f.pad("tenant member"),
+            Rule::TenantAdmin => f.pad("tenant admin"),
+            Rule::Brand(role) => f.pad(&format!("brand {role}")),
+            Rule::Scope(scope) => f.pad(&format!("scope {scope}")),
+        }
+    }
+}
+
+impl sealed::Sealed for OnPlatform {}
+impl Target for OnPlatform {
+    const NAME: &'static str = "platform";
+    fn tenant(&self) -> Option<&TenantId> {
+        None
+    }
+    fn brand(&self) -> Option<BrandId> {
+        None
+    }
+    fn at(_: &TenantId, _: BrandId) -> Self {
+        OnPlatform
+    }
+}
+
+impl sealed::Sealed for OnTenant {}
+impl Target for OnTenant {
+    const NAME: &'static str = "tenant";
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(&self.0)
+    }
+    fn brand(&self) -> Option<BrandId> {
+        None
+    }
+    fn at(tenant: &TenantId, _: BrandId) -> Self {
+        OnTenant(tenant.clone())
+    }
+}
+impl Within for OnTenant {
+    fn within(&self) -> &TenantId {
+        &self.0
+    }
+}
+
+impl sealed::Sealed for OnBrand {}
+impl Target for OnBrand {
+    const NAME: &'static str = "brand";
+    fn tenant(&self) -> Option<&TenantId> {
+        Some(&self.tenant)
+    }
+    fn brand(&self) -> Option<BrandId> {
+        Some(self.brand)
+    }
+    fn at(tenant: &TenantId, brand: BrandId) -> Self {
+        OnBrand { tenant: tenant.clone(), brand }
+    }
+}
+impl Within for OnBrand {
+    fn within(&self) -> &TenantId {
+        &self.tenant
+    }
+}

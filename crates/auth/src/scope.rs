@@ -1,0 +1,20 @@
+//! The scopes that service tokens carry.
+
+/// Publish codes to the directory.
+pub const DIRECTORY_PUBLISH: &str = "directory:publish";
+/// Read publications, activations and scan summaries from the directory.
+pub const DIRECTORY_READ: &str = "directory:read";
+
+/// View preflight job statuses and metrics (preflight-auth-contract, section 2).
+pub const PREFLIGHT_READ: &str = "preflight:read";
+/// Create or update preflight analysis records.
+pub const PREFLIGHT_WRITE: &str = "preflight:write";
+/// Invoke parsing binaries on physical assets.
+pub const PREFLIGHT_ANALYZE: &str = "preflight:analyze";
+/// Read general job tracking tables.
+pub const JOBS_READ: &str = "jobs:read";
+/// Persist repaired document telemetry.
+pub const JOBS_WRITE: &str = "jobs:write";
+
+/// The five scopes of a PREFLIGHT_JWT.
+pub const PREFLIGHT: [&str; 5] = [PREFLIGHT_READ, PREFLIGHT_WRITE, PREFLIGHT_ANALYZE, JOBS_READ, JOBS_WRITE];

@@ -1,0 +1,200 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use mintmark_ids::{ServiceName, TenantId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::claims::now;
+use crate::jws::{self, TYPE_SERVICE};
+use crate::{SigningKey, Tier};
+
+/// How long a token between services lives, from `iat` to `exp`.
+const LIFETIME_SECS: i64 = 60;
+/// A token is not handed out any more when it expires sooner than this: the call must arrive before.
+const RENEW_SECS: i64 = 15;
+/// Tenants whose tokens are kept; above that, those that are due for renewal go.
+const KEPT_TENANTS: usize = 4_096;
+
+/// Mints the tokens that a service presents to others. Cheap to clone; the clones share one cache.
+#[derive(Clone)]
+pub struct TokenSource(Arc<Inner>);
+
+struct Inner {
+    service: ServiceName,
+    issuer: String,
+    state: Mutex<State>,
+}
+
+struct State {
+    key: SigningKey,
+    kept: HashMap<TenantId, Vec<Kept>>,
+}
+
+struct Kept {
+    audience: &'static str,
+    scopes: Vec<&'static str>,
+    token: Shared,
+}
+
+type Shared = Arc<Signed>;
+
+struct Signed {
+    raw: SecretString,
+    expires_at: i64,
+}
+
+/// A token for one audience, tenant and set of scopes: what an outgoing client takes, and the only thing it takes.
+///
+/// ```compile_fail
+/// fn show(token: &mintmark_auth::ServiceToken) -> String { format!("{token}") }
+/// ```
+/// ```compile_fail
+/// fn from_header(raw: String) -> mintmark_auth::ServiceToken { mintmark_auth::ServiceToken::from(raw) }
+/// ```
+pub struct ServiceToken(Shared);
+
+/// What one token says.
+struct Content<'a> {
+    audience: &'a str,
+    tenant: &'a TenantId,
+    scopes: &'a [&'static str],
+    subject: String,
+    tier: Option<Tier>,
+    lifetime_secs: i64,
+}
+
+impl TokenSource {
+    /// A source that signs as `service` with its own key; `issuer` is what the receivers' trust bundle names.
+    pub fn new(service: ServiceName, key: SigningKey, issuer: impl Into<String>) -> Self {
+        let state = Mutex::new(State { key, kept: HashMap::new() });
+        TokenSource(Arc::new(Inner { service, issuer: issuer.into(), state }))
+    }
+
+    /// A token with `sub: service:…` that lives 60 seconds, reused until 15 seconds before its end.
+    ///
+    /// Ask for the scopes that the call needs, in a fixed order, and no more.
+    pub fn for_tenant(
+        &self,
+        audience: &'static str,
+        tenant: &TenantId,
+        scopes: &[&'static str],
+    ) -> ServiceToken {
+        let now = now();
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = state.reusable(audience, tenant, scopes, now) {
+            return ServiceToken(token);
+        }
+        let token = Arc::new(self.sign(
+            &state.key,
+            now,
+            &Content {
+                audience,
+                tenant,
+                scopes,
+                subject: format!("service:{}", self.0.service),
+                tier: None,
+                lifetime_secs: LIFETIME_SECS,
+            },
+        ));
+        let kept = Kept { audience, scopes: scopes.to_vec(), token: Arc::clone(&token) };
+        state.keep(tenant, kept, now);
+        ServiceToken(token)
+    }
+
+    /// Signs with another key from now on, and hands out nothing that the old one signed.
+    pub fn replace_key(&self, key: SigningKey) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.kept.clear();
+        state.key = key;
+    }
+
+    fn sign(&self, key: &SigningKey, now: i64, content: &Content<'_>) -> Signed {
+        let expires_at = now + content.lifetime_secs;
+        let mut claims = json!({
+            "iss": self.0.issuer,
+            "aud": content.audience,
+            "sub": content.subject,
+            "tenantId": content.tenant,
+            "scp": content.scopes,
+            "iat": now,
+            "nbf": now,
+            "exp": expires_at,
+            "jti": Uuid::now_v7().simple().to_string(),
+        });
+        if let Some(tier) = content.tier {
+            claims["tier"] = tier.as_str().into();
+        }
+        Signed { raw: SecretString::from(jws::sign(key, TYPE_SERVICE, &claims)), expires_at }
+    }
+}
+
+impl State {
+    fn reusable(
+        &self,
+        audience: &str,
+        tenant: &TenantId,
+        scopes: &[&'static str],
+        now: i64,
+    ) -> Option<Shared> {
+        let same =
+            |kept: &&Kept| kept.audience == audience && kept.scopes == scopes && kept.token.is_fresh(now);
+        self.kept.get(tenant)?.iter().find(same).map(|kept| Arc::clone(&kept.token))
+    }
+
+    fn keep(&mut self, tenant: &TenantId, kept: Kept, now: i64) {
+        if self.kept.len() >= KEPT_TENANTS {
+            self.kept.retain(|_, tokens| {
+                tokens.retain(|kept| kept.token.is_fresh(now));
+                !tokens.is_empty()
+            });
+        }
+        if self.kept.len() >= KEPT_TENANTS && !self.kept.contains_key(tenant) {
+            return;
+        }
+        let tokens = self.kept.entry(tenant.clone()).or_default();
+        tokens.retain(|kept| kept.token.is_fresh(now));
+        tokens.push(kept);
+    }
+}
+
+impl Signed {
+    fn is_fresh(&self, now: i64) -> bool {
+        // A token from the future means that the clock went back: receivers would refuse it.
+        (RENEW_SECS + 1..=LIFETIME_SECS).contains(&(self.expires_at - now))
+    }
+}
+
+impl ServiceToken {
+    /// The raw token, for the `authorization` of the one call that it was asked for.
+    pub fn expose(&self) -> &str {
+        self.0.raw.expose_secret()
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.expires_at, 0).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for ServiceToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServiceToken([secret])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signed_is_fresh_between_minting_and_renewal_only() {
+        let token = Signed { raw: SecretString::from("x"), expires_at: 1_060 };
+        assert!(token.is_fresh(1_000));
+        assert!(token.is_fresh(1_044));
+        assert!(!token.is_fresh(1_045));
+        assert!(!token.is_fresh(999));
+    }
+}

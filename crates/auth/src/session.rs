@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use mintmark_ids::{TenantId, UserId};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::claims::{self, Expected};
+use crate::jws::{self, Envelope, TYPE_SESSION, VerifyingKey};
+use crate::{Jwk, SigningKey, TokenError};
+
+/// The audience of sessions; no service token has it.
+pub const SESSION_AUDIENCE: &str = "mintmark:session";
+
+/// The longest that a session may live, whatever the configuration says.
+pub const MAX_SESSION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Mints the sessions of people: who they are and for how long, never what they may do (that is looked up each time).
+pub struct SessionMinter {
+    key: SigningKey,
+    issuer: String,
+    max_ttl: Duration,
+}
+
+/// A freshly minted token, to be shown once to whoever asked for it.
+pub struct Minted {
+    raw: SecretString,
+    expires_at: DateTime<Utc>,
+}
+
+/// Verifies sessions against the public halves of the session keys.
+pub struct SessionVerifier {
+    keys: Vec<VerifyingKey>,
+    issuer: String,
+}
+
+/// A session that verified; with a `Standing` it becomes a `Session`.
+#[derive(Clone, Debug)]
+pub struct VerifiedSession {
+    user: UserId,
+    tenant: TenantId,
+    expires_at: DateTime<Utc>,
+}
+
+impl SessionMinter {
+    /// A minter whose sessions live at most `max_ttl`, and never longer than [`MAX_SESSION_TTL`].
+    pub fn new(key: SigningKey, issuer: impl Into<String>, max_ttl: Duration) -> Self {
+        SessionMinter { key, issuer: issuer.into(), max_ttl: max_ttl.min(MAX_SESSION_TTL) }
+    }
+
+    /// A session for `user` of `tenant`, for `ttl` or the minter's limit, whichever is shorter; at least one second.
+    pub fn mint(&self, user: UserId, tenant: &TenantId, ttl: Duration) -> Minted {
+        let now = claims::now();
+        // At most 86,400, which fits every integer type.
+        let ttl = ttl.min(self.max_ttl).as_secs().max(1);
+        let exp = now.saturating_add_unsigned(ttl);
+        let claims = json!({
+            "iss": self.issuer,
+            "aud": SESSION_AUDIENCE,
+            "sub": format!("user:{user}"),
+            "tenantId": tenant,
+            "iat": now,
+            "nbf": now,
+            "exp": exp,
+            "jti": Uuid::now_v7().simple().to_string(),
+        });
+        let raw = SecretString::from(jws::sign(&self.key, TYPE_SESSION, &claims));
+        Minted { raw, expires_at: utc(exp) }
+    }
+
+    /// The public half of the minter's key, for the verifier and the JWKS.
+    pub fn public_jwk(&self) -> Jwk {
+        self.key.public_jwk()
+    }
+}
+
+impl Minted {
+    /// The raw token.
+    pub fn expose(&self) -> &str {
+        self.raw.expose_secret()
+    }
+
+    /// When it ends.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+}
+
+impl std::fmt::Debug for Minted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Minted([secret])")
+    }
+}
+
+impl SessionVerifier {
+    /// A verifier for sessions of `issuer` that one of `keys` signed (two during a rotation).
+    pub fn new(keys: Vec<Jwk>, issuer: impl Into<String>) -> Self {
+        SessionVerifier { keys: keys.iter().map(VerifyingKey::new).collect(), issuer: issuer.into() }
+    }
+
+    /// Verifies a bearer (without the word `Bearer`): header `alg: EdDSA`, `typ: session+jwt`, `kid`; claims `iss`,
+    /// `aud: mintmark:session`, `sub: user:usr_…`, `tenantId`, `iat`, `nbf`, `exp`, `jti`.
+    pub fn verify(&self, bearer: &str) -> Result<VerifiedSession, TokenError> {
+        let envelope = Envelope::open(bearer, TYPE_SESSION)?;
+        let key = self.keys.iter().find(|key| key.kid() == envelope.kid());
+        let mut claims = envelope.verify(key.ok_or(TokenError::UnknownKey)?)?;
+        let expected =
+            Expected { issuer: &self.issuer, audience: SESSION_AUDIENCE, max_lifetime: MAX_SESSION_TTL };
+        let standard = expected.take(&mut claims, claims::now())?;
+        let user = standard.sub.strip_prefix("user:").and_then(|user| user.parse().ok());
+        Ok(VerifiedSession {
+            user: user.ok_or(TokenError::Claims)?,
+            tenant: standard.tenant,
+            expires_at: utc(standard.exp),
+        })
+    }
+}
+
+impl VerifiedSession {
+    /// The person.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// The person's tenant.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// When the session ends.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+}
+
+fn utc(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default()
+}

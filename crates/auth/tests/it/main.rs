@@ -1,0 +1,9 @@
+//! Every credential as its attacker would send it, and the policy as a person would read it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod control;
+mod forge;
+mod policy;
+mod service_tokens;
+mod sessions;
+mod trust;
