@@ -1,1 +1,26 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+pub mod config;
+mod context;
+mod health;
+mod launch;
+mod listen;
+pub mod ops;
+mod shutdown;
+mod start_error;
+pub mod telemetry;
+
+pub use context::{Context, spawn_named};
+pub use health::{Gate, Health};
+pub use launch::{Launch, Standard, launch};
+pub use listen::listen;
+pub use shutdown::Shutdown;
+pub use start_error::StartError;
+
+/// Makes ring the process's only source of TLS cryptography; the first call wins, further ones change nothing.
+///
+/// `launch` calls it first of all; a test that builds an HTTP client calls it itself, because a client built before it panics.
+pub fn install_crypto() {
+    // The error only says that a provider is installed already, which is what we want.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+}

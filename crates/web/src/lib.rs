@@ -1,1 +1,28 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod answer;
+mod body;
+pub mod check;
+mod decode;
+mod edge;
+mod extract;
+pub mod openapi;
+mod page;
+mod pipeline;
+mod problem;
+mod route;
+mod running;
+
+pub use access::{Access, Authenticate, Credentials};
+pub use actix_web::http::StatusCode;
+pub use answer::{accepted, created, json, no_content, ok};
+pub use body::Body;
+pub use edge::Edge;
+pub use extract::{Caller, PathOf, QueryOf};
+pub use futures::future::BoxFuture;
+pub use page::{Cursor, CursorKey, List, Page};
+pub use pipeline::RequestId;
+pub use problem::{Answer, Problem, ProblemDocument};
+pub use route::Route;
+pub use running::Running;

@@ -1,0 +1,186 @@
+//! From `main` to the exit code.
+
+mod lifecycle;
+
+use std::future::Future;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use crate::config::{AppEnv, Reader};
+use crate::telemetry::LogFilter;
+use crate::{Context, StartError};
+
+/// `EX_USAGE` of sysexits.h: the command, here its configuration, was wrong.
+const EXIT_CONFIG: u8 = 64;
+
+/// What a service says about itself when it starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch {
+    /// Name in logs, metrics and traces.
+    pub name: &'static str,
+    /// Default of `OPS_ADDR`.
+    pub default_ops_addr: &'static str,
+    /// Only check the configuration, as `--check-config` asks.
+    pub check_config: bool,
+}
+
+/// The configuration that every service has.
+#[derive(Clone, Debug)]
+pub struct Standard {
+    /// `APP_ENV`.
+    pub app_env: AppEnv,
+    /// `OPS_ADDR`.
+    pub ops_addr: SocketAddr,
+    /// `LOG_LEVEL`.
+    pub log_filter: LogFilter,
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    pub otlp_endpoint: Option<String>,
+    /// `SHUTDOWN_GRACE_SECS`.
+    pub shutdown_grace: Duration,
+}
+
+impl Standard {
+    /// Reads the variables that every service has.
+    pub fn read(reader: &mut Reader, default_ops_addr: &str) -> Option<Self> {
+        let app_env = reader.app_env();
+        let ops_addr =
+            reader.addr("OPS_ADDR", default_ops_addr, "where /healthz, /readyz and /metrics answer");
+        let level = reader.string(
+            "LOG_LEVEL",
+            "info",
+            "level of log lines, or a list such as info,mintmark_jobs=debug",
+        );
+        let log_filter = level.and_then(|level| match level.parse() {
+            Ok(filter) => Some(filter),
+            Err(error) => {
+                reader.problem("LOG_LEVEL", format!("\"{level}\" {error}"));
+                None
+            }
+        });
+        let about = "collector of traces (OTLP over gRPC, http://); unset: traces are not exported";
+        let otlp_endpoint = reader.optional("OTEL_EXPORTER_OTLP_ENDPOINT", about);
+        if let Some(Some(endpoint)) = &otlp_endpoint
+            && !endpoint.starts_with("http://")
+        {
+            let sentence = "must be the http:// address of a collector near by, like http://127.0.0.1:4317";
+            reader.problem("OTEL_EXPORTER_OTLP_ENDPOINT", sentence);
+        }
+        let about = "seconds that work under way may take to finish after SIGTERM";
+        let shutdown_grace = reader.seconds("SHUTDOWN_GRACE_SECS", 20, 1..=600, about);
+        Some(Self {
+            app_env: app_env?,
+            ops_addr: ops_addr?,
+            log_filter: log_filter?,
+            otlp_endpoint: otlp_endpoint?,
+            shutdown_grace: shutdown_grace?,
+        })
+    }
+}
+
+/// Runs a service from `main` to its exit code.
+///
+/// All of the configuration is parsed before anything binds; problems are printed together and the exit code is 64.
+/// Then: telemetry, operations port, `serve`. SIGTERM and SIGINT request the end; `serve` has `SHUTDOWN_GRACE_SECS` to
+/// return. Exit code 0 when it did, 1 when it failed or the time was exceeded (or a second signal came).
+pub fn launch<C, F, Fut>(launch: Launch, parse: impl FnOnce(&mut Reader) -> Option<C>, serve: F) -> ExitCode
+where
+    F: FnOnce(C, Context) -> Fut,
+    Fut: Future<Output = Result<(), StartError>>,
+{
+    crate::install_crypto();
+    let (standard, config) = match configuration(Reader::process(), &launch, parse) {
+        Ok(parsed) => parsed,
+        Err(errors) => {
+            say(std::io::stderr(), &errors.to_string());
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    if launch.check_config {
+        say(std::io::stdout(), "configuration ok");
+        return ExitCode::SUCCESS;
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say(std::io::stderr(), &format!("{}: the runtime cannot start: {error}", launch.name));
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(lifecycle::run(launch.name, standard, |context| serve(config, context)));
+    // Blocking work that is still under way must not hold up the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(std::io::stderr(), &format!("{}: {}", launch.name, error.with_causes()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn configuration<C>(
+    mut reader: Reader,
+    launch: &Launch,
+    parse: impl FnOnce(&mut Reader) -> Option<C>,
+) -> Result<(Standard, C), crate::config::ConfigErrors> {
+    let standard = Standard::read(&mut reader, launch.default_ops_addr);
+    let config = parse(&mut reader);
+    reader.finish(standard.zip(config))
+}
+
+fn say(mut to: impl Write, text: &str) {
+    // A closed terminal is no reason to fail differently.
+    let _unreportable = writeln!(to, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAUNCH: Launch = Launch { name: "example", default_ops_addr: "127.0.0.1:9180", check_config: true };
+
+    #[test]
+    fn configuration_with_several_mistakes_names_each_once() {
+        let reader = Reader::from_pairs([
+            ("APP_ENV", "staging"),
+            ("OPS_ADDR", "localhost"),
+            ("LOG_LEVEL", "loud"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317"),
+            ("SHUTDOWN_GRACE_SECS", "0"),
+        ]);
+        let parse = |reader: &mut Reader| {
+            let _again = reader.app_env();
+            reader.secret("EXAMPLE_KEY", "a key")
+        };
+        let errors = configuration(reader, &LAUNCH, parse).err().unwrap();
+        let names: Vec<&str> = errors.problems().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [
+                "APP_ENV",
+                "OPS_ADDR",
+                "LOG_LEVEL",
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "SHUTDOWN_GRACE_SECS",
+                "EXAMPLE_KEY"
+            ]
+        );
+        let text = errors.to_string();
+        assert!(text.starts_with(
+            "APP_ENV: \"staging\" is not an environment: write production, development or test\n"
+        ));
+        assert!(text.contains("SHUTDOWN_GRACE_SECS: \"0\" is not a number from 1 to 600"), "{text}");
+    }
+
+    #[test]
+    fn configuration_with_nothing_set_has_the_secure_defaults() {
+        let reader = Reader::from_pairs([("LOG_LEVEL", "")]);
+        let (standard, ()) = configuration(reader, &LAUNCH, |_| Some(())).unwrap();
+        assert_eq!(standard.app_env, AppEnv::Production);
+        assert_eq!(standard.ops_addr.to_string(), "127.0.0.1:9180");
+        assert_eq!(standard.shutdown_grace, Duration::from_secs(20));
+        assert_eq!(standard.otlp_endpoint, None);
+    }
+}

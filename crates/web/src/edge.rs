@@ -1,0 +1,281 @@
+//! From a table of routes to a bound server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderValue;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Responder};
+use bytes::Bytes;
+use mintmark_service::{Context, StartError, telemetry};
+use utoipa::openapi::OpenApi;
+
+use crate::body::BodyLimit;
+use crate::pipeline::{self, Row, Shared, Stage};
+use crate::route::MakeHandler;
+use crate::{Access, Authenticate, Route, Running, openapi};
+
+/// Longest time from the first byte of a request to its answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Largest body, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+/// Idle connections are kept longer than the 60 seconds after which common load balancers drop theirs, so that it is never
+/// us who closes one on which a request is just arriving.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Longest time for the head of a request to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections that one worker holds at once; further ones wait in the kernel.
+const CONNECTIONS_PER_WORKER: usize = 10_000;
+
+type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
+
+/// The HTTP edge of a service: a table of routes and what they share.
+pub struct Edge {
+    name: &'static str,
+    routes: Vec<Route>,
+    authenticate: Option<Arc<dyn Authenticate>>,
+    configure: Vec<Configure>,
+    not_found: MakeHandler,
+    body_limit: usize,
+    deadline: Duration,
+    workers: usize,
+    address_variable: &'static str,
+}
+
+impl Edge {
+    /// An edge of the service `name` with these routes. Where patterns overlap, the earlier row wins.
+    #[must_use]
+    pub fn new(name: &'static str, routes: Vec<Route>) -> Self {
+        Self {
+            name,
+            routes,
+            authenticate: None,
+            configure: Vec::new(),
+            not_found: Arc::new(|| web::to(pipeline::unknown_path)),
+            body_limit: BODY_LIMIT,
+            deadline: DEADLINE,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            address_variable: "HTTP address",
+        }
+    }
+
+    /// Who judges credentials; required as soon as a row needs them.
+    #[must_use]
+    pub fn authenticate(mut self, authenticate: Arc<dyn Authenticate>) -> Self {
+        self.authenticate = Some(authenticate);
+        self
+    }
+
+    /// Something that handlers take as `actix_web::web::Data<T>`.
+    #[must_use]
+    pub fn data<T: Send + Sync + 'static>(self, data: T) -> Self {
+        self.shared(Arc::new(data))
+    }
+
+    /// The same for something that is shared already.
+    #[must_use]
+    pub fn shared<T: Send + Sync + ?Sized + 'static>(self, data: Arc<T>) -> Self {
+        let data = web::Data::from(data);
+        self.configure(move |config| {
+            config.app_data(data.clone());
+        })
+    }
+
+    /// Static pages that bring their own routes, such as a page to read the OpenAPI document. They stand outside the table
+    /// and its gate: nothing but public files belongs here.
+    #[must_use]
+    pub fn configure(mut self, configure: impl Fn(&mut ServiceConfig) + Send + Sync + 'static) -> Self {
+        self.configure.push(Arc::new(configure));
+        self
+    }
+
+    /// Largest body in bytes (default 64 KiB); a larger one is 413.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Longest time for an answer (default 30 s), for rows that do not state their own.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Worker threads (default: one a core).
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.max(1);
+        self
+    }
+
+    /// The environment variable of the address, for the sentence about a port that is in use.
+    #[must_use]
+    pub fn address_variable(mut self, name: &'static str) -> Self {
+        self.address_variable = name;
+        self
+    }
+
+    /// Serves the document at `/openapi.json`, completed from the table: security of each operation, problem documents.
+    #[must_use]
+    pub fn openapi(mut self, document: OpenApi) -> Self {
+        let document = openapi::complete(document, &self.routes);
+        // A document that cannot be written is an empty answer here and a failure of the test that reads it.
+        let json = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+        let serve = move || {
+            let json = json.clone();
+            async move { HttpResponse::Ok().content_type("application/json").body(json) }
+        };
+        self.routes.push(Route::get("/openapi.json", Access::Public, serve));
+        self
+    }
+
+    /// Another answer to unknown paths than a 404 problem document; it passes the same stages.
+    #[must_use]
+    pub fn not_found<F, Args>(mut self, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.not_found = Arc::new(move || web::to(handler.clone()));
+        self
+    }
+
+    /// Binds the address; nothing is accepted before `Running::serve`. Adds the gate `http` to the service's readiness.
+    ///
+    /// # Errors
+    /// A sentence when the port cannot be had, a row appears twice, or a row needs credentials and nobody judges them.
+    pub async fn bind(self, addr: SocketAddr, context: &Context) -> Result<Running, StartError> {
+        let variable = self.address_variable;
+        let failed = |error| StartError::new(format!("{variable} {addr} cannot be served")).caused_by(error);
+        self.check()?;
+        let workers = self.workers;
+        let plan = Arc::new(self.plan());
+        let listener = mintmark_service::listen(variable, addr)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let server = HttpServer::new(move || {
+            let plan = plan.clone();
+            App::new().configure(move |config| plan.apply(config))
+        });
+        let server = server
+            .workers(workers)
+            .disable_signals()
+            .shutdown_timeout(context.shutdown_grace.as_secs())
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .max_connections(CONNECTIONS_PER_WORKER)
+            .listen(listener)
+            .map_err(failed)?;
+        let gate = context.health.gate("http");
+        Ok(Running::new(bound, server.run(), gate, context.home.clone()))
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        for (at, route) in self.routes.iter().enumerate() {
+            if route.access().needs_credentials() && self.authenticate.is_none() {
+                return Err(StartError::new(format!(
+                    "{route:?} needs credentials and the edge has nobody to judge them"
+                )));
+            }
+            let same = |other: &&Route| (other.method(), other.path()) == (route.method(), route.path());
+            if self.routes[..at].iter().any(|other| same(&other)) {
+                return Err(StartError::new(format!("{route:?} stands twice in the table of routes")));
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(self) -> Plan {
+        let about = "Time from a request's head to its answer's head.";
+        let shared = Arc::new(Shared {
+            service: self.name,
+            authenticate: self.authenticate,
+            deadline: self.deadline,
+            duration: telemetry::seconds_histogram("http.server.request.duration", about),
+        });
+        let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
+        for route in self.routes {
+            match paths.iter_mut().find(|(path, _)| *path == route.path()) {
+                Some((_, routes)) => routes.push(route),
+                None => paths.push((route.path(), vec![route])),
+            }
+        }
+        let unknown =
+            Stage { shared: shared.clone(), template: "unknown".into(), rows: Vec::new(), allow: allow(&[]) };
+        Plan {
+            configure: self.configure,
+            body_limit: BodyLimit(self.body_limit),
+            paths: paths
+                .into_iter()
+                .map(|(path, routes)| PlannedPath::new(path, routes, shared.clone()))
+                .collect(),
+            unknown: Arc::new(unknown),
+            not_found: self.not_found,
+        }
+    }
+}
+
+/// What each worker thread builds its application from.
+struct Plan {
+    configure: Vec<Configure>,
+    body_limit: BodyLimit,
+    paths: Vec<PlannedPath>,
+    unknown: Arc<Stage>,
+    not_found: MakeHandler,
+}
+
+struct PlannedPath {
+    path: &'static str,
+    handlers: Vec<MakeHandler>,
+    stage: Arc<Stage>,
+}
+
+impl Plan {
+    fn apply(&self, config: &mut ServiceConfig) {
+        config.app_data(self.body_limit);
+        for configure in &self.configure {
+            configure(config);
+        }
+        for planned in &self.paths {
+            let stage = planned.stage.clone();
+            let resource =
+                planned.handlers.iter().fold(web::resource(planned.path), |r, handler| r.route(handler()));
+            config.service(
+                resource.wrap(from_fn(move |request, next| pipeline::run(stage.clone(), request, next))),
+            );
+        }
+        let stage = self.unknown.clone();
+        // A scope of everything that is left: the application's own default service takes no stages around it.
+        let unknown = web::scope("").default_service((self.not_found)());
+        config
+            .service(unknown.wrap(from_fn(move |request, next| pipeline::run(stage.clone(), request, next))));
+    }
+}
+
+impl PlannedPath {
+    fn new(path: &'static str, routes: Vec<Route>, shared: Arc<Shared>) -> Self {
+        let row = |route: &Route| Row {
+            method: route.method().clone(),
+            access: route.access(),
+            deadline: route.own_deadline(),
+            span_name: format!("{} {}", route.method(), route.template()),
+        };
+        let template = routes.first().map_or(path, Route::template).into();
+        let stage = Stage { shared, template, rows: routes.iter().map(row).collect(), allow: allow(&routes) };
+        Self {
+            path,
+            handlers: routes.into_iter().map(|route| route.handler).collect(),
+            stage: Arc::new(stage),
+        }
+    }
+}
+
+fn allow(routes: &[Route]) -> HeaderValue {
+    let methods: Vec<&str> = routes.iter().map(|route| route.method().as_str()).collect();
+    // Method names are legal header values.
+    HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}

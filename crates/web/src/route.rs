@@ -1,0 +1,129 @@
+//! A row of the route table.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::{FromRequest, Handler, Responder, web};
+
+use crate::Access;
+
+/// Makes the handler anew for each worker thread.
+pub(crate) type MakeHandler = Arc<dyn Fn() -> actix_web::Route + Send + Sync>;
+
+/// A row of the route table: method, path, access, handler.
+#[derive(Clone)]
+pub struct Route {
+    method: Method,
+    path: &'static str,
+    template: String,
+    access: Access,
+    deadline: Option<Duration>,
+    pub(crate) handler: MakeHandler,
+}
+
+macro_rules! methods {
+    ($($name:ident $method:ident)+) => {
+        impl Route {$(
+            #[doc = concat!("A row for `", stringify!($method), "`. `path` is an actix pattern: `/v1/x/{id}`, a tail as `{path:.*}`.")]
+            pub fn $name<F, Args>(path: &'static str, access: Access, handler: F) -> Self
+            where
+                F: Handler<Args> + Send + Sync,
+                Args: FromRequest + 'static,
+                F::Output: Responder + 'static,
+            {
+                Self::new(Method::$method, path, access, handler)
+            }
+        )+}
+    };
+}
+
+methods! { get GET post POST put PUT patch PATCH delete DELETE head HEAD }
+
+impl Route {
+    fn new<F, Args>(method: Method, path: &'static str, access: Access, handler: F) -> Self
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        let own_method = method.clone();
+        let handler = Arc::new(move || web::method(own_method.clone()).to(handler.clone()));
+        Self { method, path, template: template(path), access, deadline: None, handler }
+    }
+
+    /// Another deadline than the edge's.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The pattern that is matched.
+    #[must_use]
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The pattern as people, metrics and OpenAPI see it: `{path:.*}` is `{path}`.
+    #[must_use]
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
+    /// Who may come.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    pub(crate) fn own_deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {:?}", self.method, self.template, self.access)
+    }
+}
+
+// Drops the regular expression of each parameter; braces may nest in it (`{code:[0-9]{20}}`).
+fn template(path: &str) -> String {
+    let mut template = String::with_capacity(path.len());
+    let (mut depth, mut hidden) = (0_u32, false);
+    for character in path.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ':' if depth == 1 => hidden = true,
+            _ => {}
+        }
+        if depth == 0 {
+            hidden = false;
+        }
+        if !hidden {
+            template.push(character);
+        }
+    }
+    template
+}
+
+#[cfg(test)]
+mod tests {
+    use super::template;
+
+    #[test]
+    fn template_of_a_pattern_drops_its_expressions() {
+        assert_eq!(template("/v1/brands/{brandId}/batches"), "/v1/brands/{brandId}/batches");
+        assert_eq!(template("/objects/{path:.*}"), "/objects/{path}");
+        assert_eq!(template("/01/{gtin:[0-9]{14}}/21/{code}"), "/01/{gtin}/21/{code}");
+    }
+}

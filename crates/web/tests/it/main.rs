@@ -1,0 +1,8 @@
+//! A small edge on a free port, and a client.
+
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
+
+mod edge;
+mod lifecycle;
+mod requests;
+mod telemetry;
