@@ -1,1 +1,20 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+pub mod client;
+mod deadline;
+mod edge;
+mod gate;
+mod health;
+mod observe;
+mod outgoing;
+mod propagation;
+mod row;
+mod status;
+
+pub use edge::{GrpcEdge, Running};
+pub use gate::caller;
+pub use outgoing::{authorized, connect_lazy};
+pub use row::Rpc;
+pub use status::{DOMAIN, fault_of, status};
+/// A connection to a service of ours that is opened at the first call and reopened when it breaks.
+pub use tonic::transport::Channel;

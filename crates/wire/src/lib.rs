@@ -36,10 +36,7 @@ mod tests {
 
     #[test]
     fn digests_decode_without_a_copy() {
-        let sent = directory::v1::PublishRequest {
-            digests: vec![7; 64].into(),
-            ..Default::default()
-        };
+        let sent = directory::v1::PublishRequest { digests: vec![7; 64].into(), ..Default::default() };
         let buffer = bytes::Bytes::from(sent.encode_to_vec());
         let received = directory::v1::PublishRequest::decode(buffer.clone()).unwrap();
         let (start, end) = (buffer.as_ptr() as usize, buffer.as_ptr() as usize + buffer.len());

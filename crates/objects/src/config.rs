@@ -1,0 +1,147 @@
+//! Which store, and the key that signs its URLs.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mintmark_service::config::{Reader, Secret};
+use url::Url;
+
+use crate::LocalSigner;
+
+/// Everything that opening a store needs. Holds a key: its debug output does not.
+#[derive(Clone)]
+pub struct StoreConfig {
+    pub(crate) folder: PathBuf,
+    pub(crate) signer: LocalSigner,
+    pub(crate) public_base: String,
+}
+
+/// The variables of one area of a service that keeps files.
+struct Variables {
+    area: &'static str,
+    url: &'static str,
+    key: &'static str,
+}
+
+const AREAS: [Variables; 1] =
+    [Variables { area: "EXPORT", url: "EXPORT_STORE_URL", key: "EXPORT_URL_SIGNING_KEY" }];
+
+impl StoreConfig {
+    /// Reads `<AREA>_STORE_URL` (`file:///absolute/folder`) and `<AREA>_URL_SIGNING_KEY` (base64 of 32 bytes). `area`
+    /// is `EXPORT`. Signed URLs begin with `public_base`, the address under which the service is reached from outside.
+    pub fn read(reader: &mut Reader, area: &str, public_base: &str) -> Option<Self> {
+        let Some(variables) = AREAS.iter().find(|variables| variables.area == area) else {
+            reader.problem(
+                format!("{area}_STORE_URL"),
+                "is not a store that this program knows: report this as a bug",
+            );
+            return None;
+        };
+        let url = reader.required(
+            variables.url,
+            "the folder for files, as file:///absolute/folder; it is created when missing, and needs a disk of its own",
+        );
+        let key = reader.secret(variables.key, "base64 of 32 random bytes; signs download URLs");
+        let folder = url.and_then(|url| match folder(&url) {
+            Ok(folder) => Some(folder),
+            Err(sentence) => {
+                reader.problem(variables.url, sentence);
+                None
+            }
+        });
+        let signer = key.and_then(|key| {
+            let signer = signer(&key);
+            if signer.is_none() {
+                reader.problem(
+                    variables.key,
+                    "must be base64 of exactly 32 bytes: make one with `openssl rand -base64 32`",
+                );
+            }
+            signer
+        });
+        Some(Self {
+            folder: folder?,
+            signer: signer?,
+            public_base: public_base.trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("folder", &self.folder)
+            .field("public_base", &self.public_base)
+            .finish_non_exhaustive()
+    }
+}
+
+// The value is not repeated in a sentence: the URL of a store may carry credentials.
+fn folder(text: &str) -> Result<PathBuf, &'static str> {
+    let url = Url::parse(text).map_err(|_| "is not a URL: write it like file:///var/lib/mintmark/objects")?;
+    match url.scheme() {
+        "file" => url
+            .to_file_path()
+            .ok()
+            .filter(|path| path.parent().is_some())
+            .ok_or("must name an absolute folder other than the root: write it like file:///var/lib/mintmark/objects"),
+        "s3" => Err("asks for S3, which this version does not speak: write file:///absolute/folder"),
+        _ => Err("must begin with file:// : write it like file:///var/lib/mintmark/objects"),
+    }
+}
+
+fn signer(key: &Secret) -> Option<LocalSigner> {
+    let mut bytes = STANDARD.decode(key.expose()).ok()?;
+    let signer = <&[u8; 32]>::try_from(bytes.as_slice()).ok().map(LocalSigner::new);
+    zeroize::Zeroize::zeroize(&mut bytes);
+    signer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Base64 of 32 zero bytes.
+    const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn read(url: &str, key: &str) -> Result<StoreConfig, String> {
+        let mut reader = Reader::from_pairs([("EXPORT_STORE_URL", url), ("EXPORT_URL_SIGNING_KEY", key)]);
+        let config = StoreConfig::read(&mut reader, "EXPORT", "http://127.0.0.1:8080/");
+        reader.finish(config).map_err(|errors| errors.to_string())
+    }
+
+    #[test]
+    fn read_of_a_folder_and_a_key_is_good_and_prints_no_key() {
+        let config = read("file:///srv/objects", KEY).unwrap();
+        assert_eq!(config.folder, PathBuf::from("/srv/objects"));
+        assert_eq!(config.public_base, "http://127.0.0.1:8080");
+        assert!(!format!("{config:?}").contains("AAAA"));
+    }
+
+    #[test]
+    fn read_of_bad_values_names_the_variable_and_the_way_out() {
+        let table = [
+            ("", KEY, "EXPORT_STORE_URL"),
+            ("/srv/objects", KEY, "is not a URL"),
+            ("file:///", KEY, "other than the root"),
+            ("file://objects/here", KEY, "absolute folder"),
+            ("s3://bucket/prefix", KEY, "does not speak"),
+            ("ftp://host/x", KEY, "must begin with file://"),
+            ("file:///srv/objects", "", "EXPORT_URL_SIGNING_KEY"),
+            ("file:///srv/objects", "AAAA", "exactly 32 bytes"),
+            ("file:///srv/objects", "not base64", "exactly 32 bytes"),
+        ];
+        for (url, key, expected) in table {
+            let errors = read(url, key).unwrap_err();
+            assert!(errors.contains(expected), "{url} {key}: {errors}");
+        }
+    }
+
+    #[test]
+    fn read_reports_all_problems_at_once() {
+        let errors = read("s3://bucket", "short").unwrap_err();
+        assert_eq!(errors.lines().count(), 2, "{errors}");
+    }
+}

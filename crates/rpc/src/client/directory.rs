@@ -1,0 +1,230 @@
+use std::future::Future;
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use mintmark_auth::{ServiceToken, TokenSource, audience, scope};
+use mintmark_fault::{Fault, Kind, Result};
+use mintmark_ids::TenantId;
+use mintmark_service::StartError;
+use mintmark_wire::directory::v1::directory_service_client::DirectoryServiceClient;
+use mintmark_wire::directory::v1::{
+    AbortPublicationRequest, AbortPublicationResponse, GetPublicationRequest, GetPublicationResponse,
+    OpenPublicationRequest, OpenPublicationResponse, Product, PublishRequest, PublishResponse,
+    PutProductRequest, SealPublicationRequest, SealPublicationResponse,
+};
+use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status, Streaming};
+use tracing::{Instrument, Span};
+
+use crate::status::{is_broken, is_ours, is_timed_out};
+use crate::{authorized, connect_lazy, fault_of};
+
+/// For a call that answers once, its retry apart.
+const UNARY: Duration = Duration::from_secs(10);
+/// A connection that broke under the first attempt is made anew meanwhile.
+const PAUSE: Duration = Duration::from_millis(100);
+
+type Client = DirectoryServiceClient<Channel>;
+
+/// The resolver's directory, as the control plane calls it. Cheap to clone; connects at the first call.
+///
+/// Each call carries a token minted for its tenant and one scope. The unary methods are idempotent: they are tried a
+/// second time when the directory could not be reached. Faults keep the directory's code; one that cannot be reached
+/// in time is 503 `DIRECTORY_UNAVAILABLE`, and one that refuses our token is our own misconfiguration (500).
+#[derive(Clone)]
+pub struct Directory {
+    client: Client,
+    tokens: TokenSource,
+}
+
+impl Directory {
+    /// A client of the directory at `url` (`http://host:port`), driven on the runtime it is made on.
+    ///
+    /// # Errors
+    /// A sentence when `url` cannot be one.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(url: &str, tokens: TokenSource) -> std::result::Result<Self, StartError> {
+        let channel = connect_lazy(url, &Handle::current())?;
+        Ok(Self { client: Client::new(channel), tokens })
+    }
+
+    /// Stores what scans show of a product; an older version changes nothing.
+    pub async fn put_product(&self, tenant: &TenantId, product: Product) -> Result<()> {
+        let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
+        let message = PutProductRequest { product: Some(product) };
+        self.unary("PutProduct", &token, message, |mut client, request| async move {
+            client.put_product(request).await
+        })
+        .await
+        .map(|_version| ())
+    }
+
+    /// Opens a batch's publication or takes it over; says where to go on.
+    pub async fn open_publication(
+        &self,
+        tenant: &TenantId,
+        message: OpenPublicationRequest,
+    ) -> Result<OpenPublicationResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
+        self.unary("OpenPublication", &token, message, |mut client, request| async move {
+            client.open_publication(request).await
+        })
+        .await
+    }
+
+    /// Streams chunks; each response acknowledges one, in order. There is no deadline: drop the answer to end the call.
+    pub async fn publish(
+        &self,
+        tenant: &TenantId,
+        chunks: impl Stream<Item = PublishRequest> + Send + 'static,
+    ) -> Result<Acknowledgements> {
+        let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
+        let span = span("Publish");
+        let mut client = self.client.clone();
+        let ended = CancellationToken::new();
+        // Before the call, so that giving up while it opens ends it too.
+        let open = ended.clone().drop_guard();
+        let chunks = chunks.take_until(ended.cancelled_owned());
+        let call = async {
+            let request = authorized(chunks, &token, None);
+            client.publish(request).await
+        };
+        match call.instrument(span.clone()).await {
+            Ok(response) => Ok(Acknowledgements { answers: response.into_inner(), _open: open }),
+            Err(status) => Err(failed(&span, &status)),
+        }
+    }
+
+    /// Makes a complete publication recognisable.
+    pub async fn seal_publication(
+        &self,
+        tenant: &TenantId,
+        message: SealPublicationRequest,
+    ) -> Result<SealPublicationResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
+        self.unary("SealPublication", &token, message, |mut client, request| async move {
+            client.seal_publication(request).await
+        })
+        .await
+    }
+
+    /// Gives a publication up for ever.
+    pub async fn abort_publication(
+        &self,
+        tenant: &TenantId,
+        message: AbortPublicationRequest,
+    ) -> Result<AbortPublicationResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
+        self.unary("AbortPublication", &token, message, |mut client, request| async move {
+            client.abort_publication(request).await
+        })
+        .await
+    }
+
+    /// Where a publication stands.
+    pub async fn get_publication(
+        &self,
+        tenant: &TenantId,
+        message: GetPublicationRequest,
+    ) -> Result<GetPublicationResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_READ);
+        self.unary("GetPublication", &token, message, |mut client, request| async move {
+            client.get_publication(request).await
+        })
+        .await
+    }
+
+    /// The fault behind a status of the directory, as its caller should see it.
+    pub fn fault(status: &Status) -> Fault {
+        let fault = fault_of(status);
+        match fault.kind() {
+            // The person who asked is signed in; it is us whom the directory does not believe.
+            Kind::Unauthenticated | Kind::Forbidden => Fault::internal(fault),
+            // The one who must hear of a time-out is the operator, not the person who asked: to them we are away.
+            Kind::Timeout => unavailable().caused_by(fault),
+            Kind::Unavailable if !is_ours(status) => unavailable().caused_by(fault),
+            _ => fault,
+        }
+    }
+
+    fn token(&self, tenant: &TenantId, scope: &'static str) -> ServiceToken {
+        self.tokens.for_tenant(audience::RESOLVER, tenant, &[scope])
+    }
+
+    async fn unary<Q, A, F>(
+        &self,
+        method: &'static str,
+        token: &ServiceToken,
+        message: Q,
+        call: impl Fn(Client, Request<Q>) -> F,
+    ) -> Result<A>
+    where
+        Q: Clone,
+        F: Future<Output = std::result::Result<Response<A>, Status>>,
+    {
+        let span = span(method);
+        let attempts = async {
+            let first = call(self.client.clone(), authorized(message.clone(), token, UNARY)).await;
+            match first {
+                Err(status) if deserves_another(&status) => {
+                    tracing::debug!(error = %status.message(), "the directory could not be reached; trying once more");
+                    tokio::time::sleep(PAUSE).await;
+                    call(self.client.clone(), authorized(message, token, UNARY)).await
+                }
+                answered => answered,
+            }
+        };
+        match attempts.instrument(span.clone()).await {
+            Ok(response) => Ok(response.into_inner()),
+            Err(status) => Err(failed(&span, &status)),
+        }
+    }
+}
+
+/// The answers to a stream of chunks. Dropping it ends the call: the directory keeps what it has acknowledged.
+pub struct Acknowledgements {
+    answers: Streaming<PublishResponse>,
+    /// HTTP/2 keeps a call open as long as either side may still send, so the stream of chunks ends with this.
+    _open: DropGuard,
+}
+
+impl Acknowledgements {
+    /// The next acknowledgement; `None` after the last one.
+    ///
+    /// # Errors
+    /// The directory's status, which [`Directory::fault`] turns into a fault.
+    pub async fn message(&mut self) -> std::result::Result<Option<PublishResponse>, Status> {
+        self.answers.message().await
+    }
+}
+
+/// Whether the directory most likely never saw the call, and there is time for a second attempt.
+fn deserves_another(status: &Status) -> bool {
+    !is_ours(status) && (status.code() == Code::Unavailable || is_broken(status)) && !is_timed_out(status)
+}
+
+fn unavailable() -> Fault {
+    let sentence = "the directory of codes cannot be reached now; the same request may work later";
+    Fault::unavailable("DIRECTORY_UNAVAILABLE", sentence).retry_after(Duration::from_secs(2))
+}
+
+fn span(method: &'static str) -> Span {
+    tracing::info_span!(
+        "rpc.client",
+        otel.name = format!("mintmark.directory.v1.DirectoryService/{method}"),
+        otel.kind = "client",
+        rpc.system = "grpc",
+        rpc.service = "mintmark.directory.v1.DirectoryService",
+        rpc.method = method,
+        rpc.grpc.status_code = tracing::field::Empty,
+    )
+}
+
+fn failed(span: &Span, status: &Status) -> Fault {
+    span.record("rpc.grpc.status_code", i32::from(status.code()));
+    Directory::fault(status)
+}

@@ -1,0 +1,218 @@
+//! The gRPC server of a service.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use mintmark_auth::ServiceVerifier;
+use mintmark_service::{Context, Gate, StartError, listen};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::RoutesBuilder;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tower::Service;
+
+use crate::gate::{GateLayer, Shared};
+use crate::health::Reported;
+use crate::observe::Durations;
+use crate::row::{Rpc, Table};
+
+/// Calls that run at once, streams included; more are told to come back.
+const CALLS: usize = 1024;
+/// Streams of one connection.
+const STREAMS: u32 = 256;
+/// A chunk of digests is 1.6 MB: windows of two of them keep a publisher from waiting for credit.
+const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// Metadata of a request, our tokens included.
+const HEADERS: u32 = 16 * 1024;
+/// A peer that vanished without a word is noticed within these two.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_ANSWER: Duration = Duration::from_secs(10);
+
+/// A gRPC server in the making: its table of methods, and the services behind it.
+///
+/// Messages of more than 4 MiB are refused (tonic's own default for decoding).
+pub struct GrpcEdge {
+    name: &'static str,
+    variable: Option<&'static str>,
+    rows: Vec<Rpc>,
+    verifier: Option<ServiceVerifier>,
+    routes: RoutesBuilder,
+    reflected: Vec<&'static [u8]>,
+    calls: usize,
+}
+
+impl GrpcEdge {
+    /// An edge that serves `rows` to callers whose token `verifier` accepts. `name` is the service's name.
+    pub fn new(name: &'static str, rows: Vec<Rpc>, verifier: ServiceVerifier) -> Self {
+        Self { verifier: Some(verifier), rows, ..Self::health_only(name) }
+    }
+
+    /// An edge that answers health and reflection, and refuses everything else.
+    pub fn health_only(name: &'static str) -> Self {
+        Self {
+            name,
+            variable: None,
+            rows: Vec::new(),
+            verifier: None,
+            routes: RoutesBuilder::default(),
+            reflected: Vec::new(),
+            calls: CALLS,
+        }
+    }
+
+    /// Names the environment variable of the address, for the sentence that a taken port gives.
+    pub fn configured_by(mut self, variable: &'static str) -> Self {
+        self.variable = Some(variable);
+        self
+    }
+
+    /// Adds a generated server. Its methods are reachable as far as the table has rows for them.
+    #[expect(clippy::should_implement_trait, reason = "two operands are needed to mistake it for a sum")]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Serves these descriptors (an encoded `FileDescriptorSet`) by reflection, except in production.
+    pub fn reflection(mut self, descriptor_set: &'static [u8]) -> Self {
+        self.reflected.push(descriptor_set);
+        self
+    }
+
+    /// Allows this many calls at once instead of 1024.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.calls = calls;
+        self
+    }
+
+    /// Takes the port; port 0 picks a free one. Nothing is answered before [`Running::serve`].
+    ///
+    /// # Errors
+    /// A sentence that says what to do when the port is taken or not ours, or the descriptors do not fit together.
+    pub async fn bind(mut self, addr: SocketAddr, context: &Context) -> Result<Running, StartError> {
+        let listener = listen(self.variable.unwrap_or("the gRPC address"), addr)?;
+        let failed = |error| StartError::new("the gRPC port was opened and cannot be used").caused_by(error);
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        let addr = listener.local_addr().map_err(failed)?;
+
+        let (reporter, health_service) = tonic_health::server::health_reporter();
+        self.routes.add_service(health_service);
+        if !context.app_env.is_production() {
+            self.add_reflection()?;
+        }
+        let closing = CancellationToken::new();
+        let reported = Reported::new(reporter, &self.rows, context.health.clone());
+        // A watcher that comes before the first look at the gates must not read SERVING.
+        reported.report(false).await;
+        let shared = Arc::new(Shared {
+            name: self.name,
+            table: Table::new(&self.rows),
+            verifier: self.verifier,
+            places: Arc::new(Semaphore::new(self.calls)),
+            closing: closing.clone(),
+            durations: Durations::new(),
+        });
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let server = server(shared)
+            .add_routes(self.routes.routes())
+            .serve_with_incoming_shutdown(incoming, context.shutdown.requested());
+        Ok(Running {
+            addr,
+            name: self.name,
+            server: Box::pin(async move {
+                let sentence = "the gRPC server stopped; restart the service";
+                server.await.map_err(|error| StartError::new(sentence).caused_by(error))
+            }),
+            follow: Box::pin(reported.follow(closing)),
+            gate: context.health.gate("grpc"),
+            context: context.clone(),
+        })
+    }
+
+    fn add_reflection(&mut self) -> Result<(), StartError> {
+        let builder = || {
+            self.reflected
+                .iter()
+                .fold(tonic_reflection::server::Builder::configure(), |builder, set| {
+                    builder.register_encoded_file_descriptor_set(set)
+                })
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let failed =
+            |error| StartError::new("the descriptors for reflection do not fit together").caused_by(error);
+        let (v1, v1alpha) =
+            (builder().build_v1().map_err(failed)?, builder().build_v1alpha().map_err(failed)?);
+        // grpcurl and older tools still ask the alpha name.
+        self.routes.add_service(v1).add_service(v1alpha);
+        Ok(())
+    }
+}
+
+fn server(shared: Arc<Shared>) -> Server<tower::layer::util::Stack<GateLayer, tower::layer::util::Identity>> {
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .http2_max_header_list_size(HEADERS)
+        .http2_keepalive_interval(Some(PING_EVERY))
+        .http2_keepalive_timeout(Some(PING_ANSWER))
+        .layer(GateLayer(shared))
+}
+
+/// A gRPC server that has its port.
+pub struct Running {
+    /// The address it listens on.
+    pub addr: SocketAddr,
+    name: &'static str,
+    server: BoxFuture<'static, Result<(), StartError>>,
+    follow: BoxFuture<'static, ()>,
+    gate: Gate,
+    context: Context,
+}
+
+impl Running {
+    /// Serves until the end is requested, then lets calls under way finish within the context's grace.
+    ///
+    /// # Errors
+    /// When the server itself fails.
+    pub async fn serve(self) -> Result<(), StartError> {
+        let Self { addr, name, mut server, follow, gate, context } = self;
+        tracing::info!(service = name, %addr, "gRPC is served");
+        gate.set(true);
+        let follower = context.spawn("grpc-health", follow);
+        let result = tokio::select! {
+            result = &mut server => result,
+            () = too_late(context.shutdown.requested(), context.shutdown_grace) => {
+                tracing::warn!(service = name, "calls under way were cut off: they outlived the grace of shutdown");
+                Ok(())
+            }
+        };
+        gate.set(false);
+        follower.abort();
+        result
+    }
+}
+
+async fn too_late(requested: impl Future<Output = ()>, grace: Duration) {
+    requested.await;
+    tokio::time::sleep(grace).await;
+}

@@ -1,0 +1,83 @@
+//! Calls to other services.
+
+use std::time::Duration;
+
+use mintmark_auth::ServiceToken;
+use mintmark_service::{StartError, telemetry};
+use tokio::runtime::Handle;
+use tonic::Request;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::{Channel, Endpoint};
+use tracing::Span;
+
+use crate::propagation::Outgoing;
+
+/// A peer in the same cluster answers in milliseconds, or it is away.
+const CONNECT: Duration = Duration::from_secs(2);
+/// A peer that vanished without a word is noticed within these two.
+const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_ANSWER: Duration = Duration::from_secs(10);
+/// Acknowledgements are small; the windows are for lists of later methods.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+
+/// A channel to `url` (`http://host:port`) that connects at the first call and again whenever the connection broke.
+///
+/// Connections are driven on `home`, whichever thread calls: an actix worker that is busy must not stall them.
+///
+/// # Errors
+/// A sentence when `url` is not an `http` URL with a host. TLS between services is not built yet, and an `https` URL
+/// is refused instead of being spoken to in the clear.
+pub fn connect_lazy(url: &str, home: &Handle) -> Result<Channel, StartError> {
+    let refused =
+        |what: &str| StartError::new(format!("\"{url}\" {what}: write it like http://127.0.0.1:9081"));
+    let endpoint =
+        Endpoint::from_shared(url.to_owned()).map_err(|_| refused("is not a URL of a gRPC service"))?;
+    match (endpoint.uri().scheme_str(), endpoint.uri().host()) {
+        (Some("http"), Some(_)) => {}
+        (Some("https"), _) => {
+            return Err(refused("asks for TLS, which calls between services do not speak yet"));
+        }
+        _ => return Err(refused("is not a URL of a gRPC service")),
+    }
+    // The channel's worker is spawned where it is made.
+    let _home = home.enter();
+    Ok(endpoint
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .connect_lazy())
+}
+
+/// A request that carries the token, the deadline (none for a stream that its caller ends) and the current trace.
+pub fn authorized<T>(message: T, token: &ServiceToken, deadline: impl Into<Option<Duration>>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Ok(mut bearer) = format!("Bearer {}", token.expose()).parse::<MetadataValue<Ascii>>() {
+        // Kept out of debug output and of HPACK's shared table.
+        bearer.set_sensitive(true);
+        request.metadata_mut().insert("authorization", bearer);
+    }
+    if let Some(deadline) = deadline.into() {
+        request.set_timeout(deadline);
+    }
+    telemetry::inject(&Span::current(), &mut Outgoing(request.metadata_mut()));
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connect_lazy_with_a_bad_url_says_how_to_write_it() {
+        let home = Handle::current();
+        for url in ["", "127.0.0.1:9081", "ftp://127.0.0.1", "https://directory:9081", "http://", "not a url"]
+        {
+            let error = connect_lazy(url, &home).err().unwrap_or_else(|| panic!("{url:?} was accepted"));
+            assert!(error.to_string().contains("write it like http://"), "{error}");
+        }
+        assert!(connect_lazy("http://127.0.0.1:1", &home).is_ok());
+    }
+}
