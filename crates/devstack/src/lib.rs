@@ -1,1 +1,20 @@
-//! stub
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod binaries;
+mod error;
+mod folder;
+mod keeper;
+mod lockfile;
+mod postgres;
+mod process;
+mod provision;
+pub mod testdb;
+mod url;
+
+pub use error::DevstackError;
+pub use folder::private_folder;
+pub use postgres::{PostgresOptions, PostgresServer};
+pub use process::{Process, ensure_free, free_port};
+pub use provision::Provision;
+pub use url::unix_url;
