@@ -1,1 +1,3 @@
-//! Journeys.
+//! The whole platform on real processes, started and used as a person does.
+
+mod run;

@@ -8,58 +8,74 @@ use mintmark_jobs::JobKind;
 use serde::{Deserialize, Serialize};
 
 /// Derives the codes of one batch and publishes their digests to the directory.
+#[derive(Debug)]
+pub enum MintBatch {}
+
+/// What [`MintBatch`] carries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MintBatch {
+pub struct MintBatchPayload {
     /// The batch to mint.
     pub batch_id: BatchId,
 }
 
 impl JobKind for MintBatch {
     const NAME: &'static str = "mint-batch";
-    type Payload = Self;
-    // Progress starts the count anew, so these are attempts without a single acknowledged chunk.
-    const MAX_ATTEMPTS: u32 = 20;
+    type Payload = MintBatchPayload;
+    // Attempts without a further chunk: two hours of a directory that is away, at pauses of up to five minutes.
+    const MAX_ATTEMPTS: u32 = 30;
 }
 
 /// Tells the directory what a product is called and where its scans lead.
+#[derive(Debug)]
+pub enum SyncProduct {}
+
+/// What [`SyncProduct`] carries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SyncProduct {
+pub struct SyncProductPayload {
     /// The product that was created or changed.
     pub product_id: ProductId,
 }
 
 impl JobKind for SyncProduct {
     const NAME: &'static str = "sync-product";
-    type Payload = Self;
-    const MAX_ATTEMPTS: u32 = 20;
+    type Payload = SyncProductPayload;
+    const MAX_ATTEMPTS: u32 = 30;
 }
 
 /// Makes the ZIP parts of one export.
+#[derive(Debug)]
+pub enum ExportPack {}
+
+/// What [`ExportPack`] carries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExportPack {
+pub struct ExportPackPayload {
     /// The export to make.
     pub export_id: ExportId,
 }
 
 impl JobKind for ExportPack {
     const NAME: &'static str = "export-pack";
-    type Payload = Self;
+    type Payload = ExportPackPayload;
     const MAX_ATTEMPTS: u32 = 10;
 }
 
 /// Deletes the objects of one export, when its retention is over or when it failed half made.
+#[derive(Debug)]
+pub enum ExpireExport {}
+
+/// What [`ExpireExport`] carries.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExpireExport {
+pub struct ExpireExportPayload {
     /// The export whose objects go.
     pub export_id: ExportId,
 }
 
 impl JobKind for ExpireExport {
     const NAME: &'static str = "expire-export";
-    type Payload = Self;
+    type Payload = ExpireExportPayload;
     const MAX_ATTEMPTS: u32 = 50;
 }

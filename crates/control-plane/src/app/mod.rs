@@ -1,0 +1,18 @@
+//! What the control plane does, a file a use case: authorise, then one transaction. No web framework, no SQL.
+
+pub mod access;
+pub mod batches;
+pub mod brands;
+pub mod check;
+pub mod destination;
+pub mod events;
+pub mod exports;
+pub mod idempotency;
+pub mod memberships;
+pub mod mint;
+pub mod pack;
+pub mod products;
+pub mod sessions;
+pub mod tenants;
+pub mod tokens;
+pub mod users;

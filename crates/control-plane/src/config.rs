@@ -1,0 +1,287 @@
+//! Configuration of `control-plane serve` and `control-plane migrate`, from the environment alone.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use mintmark_auth::{ControlToken, DEFAULT_ISSUER, MAX_SESSION_TTL, SigningKey};
+use mintmark_codes::link::Base;
+use mintmark_db::DbConfig;
+use mintmark_minting::CodeMasterKey;
+use mintmark_objects::StoreConfig;
+use mintmark_service::config::{AppEnv, Reader};
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+/// Everything that `serve` needs, checked: keys are read and parsed, addresses and URLs make sense together.
+pub struct Config {
+    /// The declared environment.
+    pub app_env: AppEnv,
+    /// Where `/api/admin`, `/v1` and the public documents answer.
+    pub http_addr: SocketAddr,
+    /// Where gRPC answers: health and reflection.
+    pub grpc_addr: SocketAddr,
+    /// The database, with the application's login.
+    pub database: DbConfig,
+    /// The operator's token, which never leaves this process.
+    pub control_token: ControlToken,
+    /// Who issues our tokens.
+    pub issuer: String,
+    /// This service's identity: signs service tokens.
+    pub signing_key: SigningKey,
+    /// Signs people's sessions.
+    pub session_key: SigningKey,
+    /// How long a session lives at most.
+    pub session_ttl: Duration,
+    /// Wraps the secrets that codes are derived from.
+    pub code_master_key: CodeMasterKey,
+    /// The resolver's directory.
+    pub directory_url: String,
+    /// Where printed codes lead.
+    pub code_base: Base,
+    /// How this service is reached from outside.
+    pub public_url: String,
+    /// Where export packs are kept.
+    pub export_store: StoreConfig,
+    /// How long an export pack is kept.
+    pub export_retention: Duration,
+    /// Units in each part of an export pack.
+    pub export_part_units: u32,
+    /// Units published at a time.
+    pub mint_chunk_units: u32,
+    /// Jobs worked on at once; 0: this process runs none.
+    pub job_workers: usize,
+}
+
+const DAY_SECS: u64 = 24 * 60 * 60;
+
+impl Config {
+    /// Reads all variables; problems are left in the reader.
+    pub fn read(reader: &mut Reader) -> Option<Config> {
+        let app_env = reader.app_env();
+        let http_addr = reader.addr("CONTROL_HTTP_ADDR", "127.0.0.1:8080", "where the HTTP edge answers");
+        let grpc_addr = reader.addr("CONTROL_GRPC_ADDR", "127.0.0.1:9080", "where the gRPC edge answers");
+        let database = DbConfig::read(reader, "CONTROL_DATABASE_URL");
+        let control_token = control_token(reader);
+        let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
+        let signing_key =
+            signing_key(reader, "CONTROL_SIGNING_KEY_FILE", "Ed25519 key (PEM) of this service's identity");
+        let session_key = signing_key_apart(reader, signing_key.as_ref());
+        let session_ttl = reader.seconds(
+            "SESSION_TTL_SECS",
+            43_200,
+            1..=MAX_SESSION_TTL.as_secs(),
+            "how long a session lives at most",
+        );
+        let code_master_key = code_master_key(reader);
+        let directory_url =
+            url(reader, app_env, "DIRECTORY_GRPC_URL", "http://127.0.0.1:9081", "the resolver's directory");
+        let code_base = code_base(reader, app_env);
+        let public_url = url(
+            reader,
+            app_env,
+            "CONTROL_PUBLIC_URL",
+            "http://127.0.0.1:8080",
+            "how this service is reached",
+        );
+        let export_store = StoreConfig::read(reader, "EXPORT", public_url.as_deref().unwrap_or_default());
+        let retention_days =
+            reader.number("EXPORT_RETENTION_DAYS", 7, 1..=3_650, "days that an export pack is kept");
+        let export_part_units =
+            reader.number("EXPORT_PART_UNITS", 50_000, 1..=1_000_000, "units in each part of an export pack");
+        let mint_chunk_units =
+            reader.number("MINT_CHUNK_UNITS", 50_000, 1..=100_000, "units published at a time");
+        let job_workers = reader.number("JOB_WORKERS", 2, 0..=64, "jobs worked on at once; 0: none here");
+        Some(Config {
+            app_env: app_env?,
+            http_addr: http_addr?,
+            grpc_addr: grpc_addr?,
+            database: database?,
+            control_token: control_token?,
+            issuer: issuer?,
+            signing_key: signing_key?,
+            session_key: session_key?,
+            session_ttl: session_ttl?,
+            code_master_key: code_master_key?,
+            directory_url: directory_url?,
+            code_base: code_base?,
+            public_url: public_url?,
+            export_store: export_store?,
+            export_retention: Duration::from_secs(DAY_SECS * retention_days?),
+            export_part_units: export_part_units?,
+            mint_chunk_units: mint_chunk_units?,
+            job_workers: job_workers?,
+        })
+    }
+}
+
+/// What `migrate` needs: the login that owns the tables, which the running service never has.
+pub struct MigrateConfig {
+    /// The database, with the owner's login.
+    pub database: DbConfig,
+}
+
+impl MigrateConfig {
+    /// Reads its one variable.
+    pub fn read(reader: &mut Reader) -> Option<MigrateConfig> {
+        let database = DbConfig::read(reader, "CONTROL_MIGRATION_DATABASE_URL")?;
+        Some(MigrateConfig { database })
+    }
+}
+
+fn control_token(reader: &mut Reader) -> Option<ControlToken> {
+    const NAME: &str = "PPOS_CONTROL_TOKEN";
+    let secret = reader.secret(NAME, "the operator's token for /api/admin")?;
+    // The sentence of the error names the command that makes a good one, and never the value.
+    ControlToken::parse(secret.expose()).map_err(|error| reader.problem(NAME, error.to_string())).ok()
+}
+
+fn signing_key(reader: &mut Reader, name: &'static str, about: &'static str) -> Option<SigningKey> {
+    let path = reader.path(name, about)?;
+    let pem = match std::fs::read_to_string(&path) {
+        Ok(pem) => Zeroizing::new(pem),
+        Err(error) => {
+            reader.problem(name, format!("{} cannot be read: {error}", path.display()));
+            return None;
+        }
+    };
+    SigningKey::from_pem(&pem).map_err(|error| reader.problem(name, error.to_string())).ok()
+}
+
+/// A session key that is also the service's identity would let a session be signed by whoever holds the latter.
+fn signing_key_apart(reader: &mut Reader, identity: Option<&SigningKey>) -> Option<SigningKey> {
+    const NAME: &str = "SESSION_SIGNING_KEY_FILE";
+    let key = signing_key(reader, NAME, "Ed25519 key (PEM) that signs people's sessions")?;
+    if identity.is_some_and(|identity| identity.kid() == key.kid()) {
+        reader.problem(NAME, "holds the key of CONTROL_SIGNING_KEY_FILE: make a key of its own for sessions");
+        return None;
+    }
+    Some(key)
+}
+
+fn code_master_key(reader: &mut Reader) -> Option<CodeMasterKey> {
+    const NAME: &str = "CODE_MASTER_KEY";
+    let key_id = reader.string("CODE_MASTER_KEY_ID", "cmk-1", "names the code master key in stored secrets");
+    let secret = reader.secret(NAME, "wraps batch secrets: 32 random bytes in base64")?;
+    let bytes = STANDARD.decode(secret.expose()).map(Zeroizing::new).ok();
+    let Some(key) = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok()) else {
+        reader.problem(NAME, "is not 32 bytes in base64: make one with `openssl rand -base64 32`");
+        return None;
+    };
+    Some(CodeMasterKey::new(key_id?, key))
+}
+
+fn code_base(reader: &mut Reader, app_env: Option<AppEnv>) -> Option<Base> {
+    const NAME: &str = "CODE_BASE_URL";
+    let text = reader.required(NAME, "what printed codes start with, like https://id.example")?;
+    let base = Base::parse(&text).map_err(|error| reader.problem(NAME, error.to_string())).ok()?;
+    encrypted(reader, app_env, NAME, &text).then_some(base)
+}
+
+fn url(
+    reader: &mut Reader,
+    app_env: Option<AppEnv>,
+    name: &'static str,
+    default: &str,
+    about: &'static str,
+) -> Option<String> {
+    let text = reader.url(name, default, about)?;
+    encrypted(reader, app_env, name, &text).then_some(text)
+}
+
+/// Plain http is for this machine alone, unless the environment says that nothing here is worth protecting.
+fn encrypted(reader: &mut Reader, app_env: Option<AppEnv>, name: &'static str, text: &str) -> bool {
+    let insecure = Url::parse(text).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url));
+    // An APP_ENV that could not be read is reported by itself.
+    if insecure && app_env.is_some_and(AppEnv::is_production) {
+        reader.problem(name, "is http:// to another machine: use https://, or set APP_ENV=development");
+        return false;
+    }
+    true
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mintmark_service::Standard;
+    use mintmark_service::config::markdown;
+
+    use super::*;
+
+    fn check(app_env: AppEnv, url: &str) -> bool {
+        let mut reader = Reader::from_pairs::<&str, &str>([]);
+        let fine = encrypted(&mut reader, Some(app_env), "CONTROL_PUBLIC_URL", url);
+        assert_eq!(reader.finish(Some(())).is_ok(), fine);
+        fine
+    }
+
+    #[test]
+    fn encrypted_refuses_http_to_another_machine_in_production_alone() {
+        for (url, fine) in [
+            ("https://control.example", true),
+            ("http://control.example", false),
+            ("http://10.0.0.7:8080", false),
+            ("http://127.0.0.1.example", false),
+            ("http://127.0.0.1:8080", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost:8080", true),
+        ] {
+            assert_eq!(check(AppEnv::Production, url), fine, "{url}");
+            assert!(check(AppEnv::Development, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn read_with_nothing_set_names_every_required_variable() {
+        let mut reader = Reader::from_pairs::<&str, &str>([]);
+        let config = Config::read(&mut reader);
+        let errors = reader.finish(config).err().unwrap();
+        let names: Vec<&str> = errors.problems().map(|(name, _)| name).collect();
+        for name in [
+            "CONTROL_DATABASE_URL",
+            "PPOS_CONTROL_TOKEN",
+            "CONTROL_SIGNING_KEY_FILE",
+            "SESSION_SIGNING_KEY_FILE",
+            "CODE_MASTER_KEY",
+            "CODE_BASE_URL",
+            "EXPORT_STORE_URL",
+            "EXPORT_URL_SIGNING_KEY",
+        ] {
+            assert!(names.contains(&name), "{name} is missing in {names:?}");
+        }
+    }
+
+    #[test]
+    fn read_with_a_control_token_without_our_prefix_says_how_to_make_one() {
+        let mut reader = Reader::from_pairs([("PPOS_CONTROL_TOKEN", "swordfish")]);
+        let config = Config::read(&mut reader);
+        let errors = reader.finish(config).err().unwrap();
+        let (_, sentence) = errors.problems().find(|(name, _)| *name == "PPOS_CONTROL_TOKEN").unwrap();
+        assert!(sentence.contains("mintmark token control"), "{sentence}");
+        assert!(!sentence.contains("swordfish"), "{sentence}");
+    }
+
+    #[test]
+    fn readme_lists_every_variable_with_its_default() {
+        let mut reader = Reader::from_pairs::<&str, &str>([]);
+        let _standard = Standard::read(&mut reader, "127.0.0.1:9180");
+        let _config = Config::read(&mut reader);
+        let _migrate = MigrateConfig::read(&mut reader);
+        let readme = include_str!("../README.md");
+        let table = markdown(reader.described());
+        for row in table.lines().skip(2) {
+            // Name and default; the words beside them are free.
+            let start: String = row.split_inclusive('|').take(3).collect();
+            assert!(readme.contains(&start), "put this row into the README: {row}");
+        }
+    }
+}

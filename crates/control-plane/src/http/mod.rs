@@ -1,0 +1,42 @@
+//! The HTTP edge: the table of routes, and handlers that translate between requests and use cases.
+
+pub mod authenticate;
+pub mod batches;
+pub mod brands;
+pub mod events;
+pub mod exports;
+pub mod idempotency;
+pub mod memberships;
+pub mod objects;
+pub mod openapi;
+pub mod paging;
+pub mod products;
+pub mod sessions;
+pub mod tenants;
+pub mod tokens;
+pub mod users;
+pub mod wellknown;
+
+use mintmark_web::Route;
+
+/// Every route of the control plane; each states who may come in.
+pub fn routes() -> Vec<Route> {
+    [
+        tenants::routes(),
+        users::routes(),
+        memberships::routes(),
+        sessions::routes(),
+        brands::routes(),
+        products::routes(),
+        batches::routes(),
+        tokens::routes(),
+        events::routes(),
+        exports::routes(),
+        objects::routes(),
+        wellknown::routes(),
+        openapi::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

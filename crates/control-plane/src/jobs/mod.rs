@@ -1,0 +1,74 @@
+//! Work that outlives a request: minting, exporting, and what keeps the directory and the object store in step.
+//!
+//! A job reads what it needs under its own permit, so it works for exactly one tenant, and changes tables only through
+//! its context's fenced transactions, so a worker that lost its lease changes nothing.
+
+mod expire;
+mod export;
+mod kinds;
+mod mint;
+mod publish;
+mod sync;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mintmark_codes::link::Base;
+use mintmark_db::Pool;
+use mintmark_fault::Fault;
+use mintmark_jobs::{JobFailure, Worker};
+use mintmark_minting::CodeMasterKey;
+use mintmark_objects::Store;
+use mintmark_rpc::client::Directory;
+
+pub use kinds::{
+    ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload, MintBatch, MintBatchPayload,
+    SyncProduct, SyncProductPayload,
+};
+
+/// What the jobs work with.
+pub struct JobDeps {
+    /// The control plane's database.
+    pub pool: Pool,
+    /// The directory of the resolver.
+    pub directory: Directory,
+    /// Unwraps batch secrets.
+    pub code_master_key: Arc<CodeMasterKey>,
+    /// Where packs go.
+    pub store: Store,
+    /// Where printed codes lead (`CODE_BASE_URL`).
+    pub base: Base,
+    /// How long a pack stays (`EXPORT_RETENTION_DAYS`).
+    pub retention: Duration,
+}
+
+/// Teaches `worker` every kind of job of the control plane.
+pub fn register(worker: Worker, deps: JobDeps) -> Worker {
+    let deps = Arc::new(deps);
+    let (mint, sync, export, expire) = (deps.clone(), deps.clone(), deps.clone(), deps);
+    worker
+        .handle::<MintBatch, _, _>(move |ctx, payload| mint::run(ctx, payload, mint.clone()))
+        .on_dead::<MintBatch, _>(mint::dead)
+        .on_cancelled::<MintBatch, _>(mint::cancelled)
+        .handle::<SyncProduct, _, _>(move |ctx, payload| sync::run(ctx, payload, sync.clone()))
+        .handle::<ExportPack, _, _>(move |ctx, payload| export::run(ctx, payload, export.clone()))
+        .on_dead::<ExportPack, _>(export::dead)
+        .on_cancelled::<ExportPack, _>(export::dead)
+        .handle::<ExpireExport, _, _>(move |ctx, payload| expire::run(ctx, payload, expire.clone()))
+}
+
+/// What a fault of the directory means for the job.
+///
+/// A stale fence says that a newer worker has the batch, and what this one says of it does not count. If this one still
+/// held its lease (the database was restored), the next claim brings a higher fence.
+fn refused(fault: Fault) -> JobFailure {
+    if fault.code() == "STALE_FENCE" { JobFailure::Retry(fault) } else { fault.into() }
+}
+
+/// What a job returns when its lease, its process or its purpose is gone; it may be tried again.
+fn stopped() -> JobFailure {
+    JobFailure::Retry(Fault::unavailable(
+        "JOB_STOPPED",
+        "the work was interrupted and goes on where it stopped",
+    ))
+}

@@ -1,0 +1,126 @@
+//! Putting the parts together: the edges, the worker, and what they share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mintmark_auth::{Jwks, SessionMinter, SessionVerifier, TokenSource};
+use mintmark_db::{DbConfig, Pool};
+use mintmark_ids::ServiceName;
+use mintmark_jobs::{Worker, WorkerConfig};
+use mintmark_objects::Store;
+use mintmark_rpc::GrpcEdge;
+use mintmark_rpc::client::Directory;
+use mintmark_service::{Context, StartError};
+use mintmark_web::Edge;
+
+use crate::app::batches::Batches;
+use crate::app::brands::Brands;
+use crate::app::events::Events;
+use crate::app::exports::Exports;
+use crate::app::memberships::Memberships;
+use crate::app::products::Products;
+use crate::app::sessions::Sessions;
+use crate::app::tenants::Tenants;
+use crate::app::tokens::Tokens;
+use crate::app::users::Users;
+use crate::config::Config;
+use crate::http::authenticate::Gate;
+use crate::http::{openapi, routes};
+use crate::jobs::{JobDeps, register};
+
+/// Bytes in the largest body: every request of ours is a handful of short fields.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// The service with its ports open, not yet answering.
+pub struct Service {
+    /// Where HTTP answers; the true port where the configuration said 0.
+    pub http_addr: SocketAddr,
+    /// Where gRPC answers.
+    pub grpc_addr: SocketAddr,
+    http: mintmark_web::Running,
+    grpc: mintmark_rpc::Running,
+    worker: Option<Worker>,
+    context: Context,
+}
+
+/// Opens the ports and prepares everything that [`Service::run`] runs. Reaches neither the database nor the directory:
+/// they may come later, and readiness says when.
+pub async fn build(config: Config, context: &Context) -> Result<Service, StartError> {
+    let database = config.database.clone().named("control-plane");
+    let pool = Pool::new(&database, &context.home)?;
+    context.spawn(
+        "postgres-gate",
+        pool.clone().watch(context.health.gate("postgres"), context.shutdown.clone()),
+    );
+    let store = Store::open(&config.export_store)?;
+    let master_key = Arc::new(config.code_master_key);
+    let jwks = Jwks { keys: vec![config.session_key.public_jwk(), config.signing_key.public_jwk()] };
+
+    let worker = if config.job_workers == 0 {
+        None
+    } else {
+        let tokens = TokenSource::new(ServiceName::ControlPlane, config.signing_key, &config.issuer);
+        let deps = JobDeps {
+            pool: pool.clone(),
+            directory: Directory::new(&config.directory_url, tokens)?,
+            code_master_key: master_key.clone(),
+            store: store.clone(),
+            base: config.code_base,
+            retention: config.export_retention,
+        };
+        Some(worker(&pool, &database, config.job_workers, deps))
+    };
+
+    let sessions = SessionVerifier::new(vec![config.session_key.public_jwk()], &config.issuer);
+    let gate = Gate::new(pool.clone(), config.control_token, sessions);
+    let minter = Arc::new(SessionMinter::new(config.session_key, &config.issuer, config.session_ttl));
+    let products = Products::new(pool.clone(), config.app_env);
+    let batches = Batches::new(pool.clone(), master_key.clone(), config.mint_chunk_units);
+    let exports = Exports::new(pool.clone(), store, config.export_part_units);
+    let http = Edge::new(context.name, routes())
+        .authenticate(Arc::new(gate))
+        .body_limit(BODY_LIMIT)
+        .data(Tenants::new(pool.clone()))
+        .data(Users::new(pool.clone()))
+        .data(Memberships::new(pool.clone()))
+        .data(Sessions::new(pool.clone(), minter, config.session_ttl))
+        .data(Brands::new(pool.clone()))
+        .data(products)
+        .data(batches)
+        .data(Tokens::new(pool.clone(), master_key))
+        .data(Events::new(pool))
+        .data(exports)
+        .data(jwks)
+        .openapi(openapi::document())
+        .address_variable("CONTROL_HTTP_ADDR")
+        .bind(config.http_addr, context)
+        .await?;
+    let grpc = GrpcEdge::health_only(context.name)
+        .configured_by("CONTROL_GRPC_ADDR")
+        .bind(config.grpc_addr, context)
+        .await?;
+    Ok(Service { http_addr: http.addr, grpc_addr: grpc.addr, http, grpc, worker, context: context.clone() })
+}
+
+fn worker(pool: &Pool, database: &DbConfig, concurrency: usize, deps: JobDeps) -> Worker {
+    let settings = WorkerConfig { concurrency, lease: Duration::from_secs(30), poll: Duration::from_secs(1) };
+    register(Worker::new(pool.clone(), database.clone(), settings), deps)
+}
+
+impl Service {
+    /// Answers and works until shutdown is requested, then drains. The first part that fails ends the others.
+    pub async fn run(self) -> Result<(), StartError> {
+        let Service { http, grpc, worker, context, .. } = self;
+        let jobs = async {
+            match worker {
+                Some(worker) => worker.run(context.shutdown.clone(), context.home.clone()).await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(http.serve(context.shutdown.clone()), grpc.serve(), async {
+            jobs.await.map_err(StartError::from)
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! The main job in front of the user: mint, publish, export, fetch, scan. Every step checks what it got.
+
+mod export;
+mod mint;
+mod scan;
+mod stage;
+
+use std::path::Path;
+
+use crate::cli::DemoOptions;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::screen;
+
+pub use stage::Stage;
+
+/// Runs the demonstration against the platform that `mintmark up` started in `root`.
+pub async fn demo(root: &Path, options: &DemoOptions) -> Result<(), Failure> {
+    let home = Home::existing(root)?;
+    let stage = Stage::recall(&home)?;
+    run(&home, &stage, options).await
+}
+
+/// The journey itself; the first step that does not give what it should ends it.
+pub async fn run(home: &Home, stage: &Stage, options: &DemoOptions) -> Result<(), Failure> {
+    screen::heading("The main job");
+    let batch = mint::mint(stage, &stage.product, options.units).await?;
+    let pack = export::export(home, stage, &batch, options.units).await?;
+    scan::scan(stage, &pack).await?;
+    let remembered = Stage { batch: Some(batch), code: Some(pack.codes[0].clone()), ..Stage::recall(home)? };
+    remembered.remember(home)
+}
+
+/// The failure of a step that answered, but not as it should.
+fn unexpected(step: &str, wanted: &str, got: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("{step}: {wanted} was expected, and the answer was {got}"))
+}

@@ -1,0 +1,60 @@
+//! What went wrong, as a sentence that says what to do, and the exit status that goes with it.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// A failure that a person reads.
+#[derive(Debug)]
+pub struct Failure {
+    sentence: String,
+}
+
+impl Failure {
+    /// A failure described by a whole sentence, which says what to do where something can be done.
+    pub fn new(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into() }
+    }
+
+    /// Prints the sentence and gives the exit status.
+    pub fn report(&self) -> ExitCode {
+        eprintln!("\nmintmark: {}", self.sentence);
+        ExitCode::FAILURE
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.sentence)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(describe_io(&error))
+    }
+}
+
+/// An I/O error in words; a full disk says so.
+pub fn describe_io(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => {
+            "the disk is full: free some space (a gigabyte is plenty), then run the command again".to_owned()
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            format!("permission denied ({error}): run as the user who owns the folder")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Adds what was being done to an I/O error.
+pub trait Doing<T> {
+    /// `what` completes the sentence "could not …".
+    fn doing(self, what: impl fmt::Display) -> Result<T, Failure>;
+}
+
+impl<T> Doing<T> for std::io::Result<T> {
+    fn doing(self, what: impl fmt::Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(format!("could not {what}: {}", describe_io(&error))))
+    }
+}

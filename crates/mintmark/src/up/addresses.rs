@@ -1,0 +1,93 @@
+//! Where each service listens. The defaults are those of the design; tests take free ports.
+
+use std::net::{SocketAddr, TcpListener};
+
+use crate::failure::Failure;
+
+/// One address for each listener that the launcher starts.
+pub struct Addresses {
+    pub control_http: SocketAddr,
+    pub control_grpc: SocketAddr,
+    pub control_ops: SocketAddr,
+    pub scan_http: SocketAddr,
+    pub scan_ops: SocketAddr,
+    pub directory_grpc: SocketAddr,
+    pub directory_ops: SocketAddr,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        let at = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            control_http: at(8080),
+            control_grpc: at(9080),
+            control_ops: at(9180),
+            scan_http: at(8081),
+            scan_ops: at(9181),
+            directory_grpc: at(9081),
+            directory_ops: at(9186),
+        }
+    }
+}
+
+impl Addresses {
+    /// Free ports, all different: the listeners that found them are held until the last is chosen.
+    pub fn free() -> Result<Self, Failure> {
+        let mut held = Vec::new();
+        let mut next = || -> Result<SocketAddr, Failure> {
+            let listener = TcpListener::bind(("127.0.0.1", 0))?;
+            let address = listener.local_addr()?;
+            held.push(listener);
+            Ok(address)
+        };
+        Ok(Self {
+            control_http: next()?,
+            control_grpc: next()?,
+            control_ops: next()?,
+            scan_http: next()?,
+            scan_ops: next()?,
+            directory_grpc: next()?,
+            directory_ops: next()?,
+        })
+    }
+
+    /// A sentence for the first port that another program holds, before anything is started.
+    pub fn refuse_ports_in_use(&self) -> Result<(), Failure> {
+        for (what, address) in self.named() {
+            if let Err(error) = TcpListener::bind(address) {
+                return Err(Failure::new(format!(
+                    "{what} needs {address}, which cannot be used ({error}): stop the program that holds it \
+                     (`ss -ltnp 'sport = :{}'` names it), or start with `mintmark up --free-ports`",
+                    address.port()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn named(&self) -> [(&'static str, SocketAddr); 7] {
+        [
+            ("the control plane's HTTP API", self.control_http),
+            ("the control plane's gRPC", self.control_grpc),
+            ("the control plane's operations port", self.control_ops),
+            ("the public scan service", self.scan_http),
+            ("the scan service's operations port", self.scan_ops),
+            ("the directory's gRPC", self.directory_grpc),
+            ("the directory's operations port", self.directory_ops),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuse_ports_in_use_names_the_service_and_the_way_out() {
+        let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut addresses = Addresses::free().unwrap();
+        addresses.scan_http = holder.local_addr().unwrap();
+        let sentence = addresses.refuse_ports_in_use().unwrap_err().to_string();
+        assert!(sentence.contains("public scan service") && sentence.contains("--free-ports"), "{sentence}");
+    }
+}

@@ -1,0 +1,114 @@
+//! A private Postgres cluster: a database for each service, a least-privileged login for each role.
+
+use std::process::{Command, Stdio};
+
+use mintmark_devstack::{PostgresOptions, PostgresServer, Provision};
+
+use crate::failure::{Doing, Failure};
+use crate::home::Home;
+use crate::screen;
+
+use super::keys::database_password;
+use super::services::program;
+
+/// One service's database.
+struct Owned {
+    /// The database.
+    name: &'static str,
+    /// The login that owns it and migrates it.
+    owner: &'static str,
+    /// Every login, the owner's included.
+    logins: &'static [&'static str],
+    /// Creates the logins where they are missing.
+    roles: &'static str,
+    /// The program that migrates it, and the variable that names the owner's URL.
+    migrate: (&'static str, &'static str),
+}
+
+const DATABASES: &[Owned] = &[
+    Owned {
+        name: "mintmark_control",
+        owner: "control_owner",
+        logins: &["control_owner", "control_app"],
+        roles: include_str!("../../../../migrations/control-plane/roles.sql"),
+        migrate: ("control-plane", "CONTROL_MIGRATION_DATABASE_URL"),
+    },
+    Owned {
+        name: "mintmark_resolver",
+        owner: "resolver_owner",
+        logins: &["resolver_owner", "resolver_scan", "resolver_directory"],
+        roles: include_str!("../../../../migrations/resolver/roles.sql"),
+        migrate: ("resolver", "RESOLVER_MIGRATION_DATABASE_URL"),
+    },
+];
+
+/// The running cluster.
+pub struct Databases {
+    server: PostgresServer,
+}
+
+impl Databases {
+    /// Starts the cluster, making it on the first start.
+    pub fn start(home: &Home) -> Result<Self, Failure> {
+        let password = database_password(home, "superuser")?;
+        let server = PostgresServer::start(PostgresOptions::durable(home.path("postgres"), password))
+            .map_err(|error| Failure::new(error.to_string()))?;
+        screen::step("postgres", &format!("private cluster in {}", home.path("postgres").display()));
+        Ok(Self { server })
+    }
+
+    /// Logins, databases and migrations; each is there already after the first start.
+    pub async fn prepare(&self, home: &Home) -> Result<(), Failure> {
+        for database in DATABASES {
+            let mut passwords = Vec::new();
+            for login in database.logins {
+                passwords.push((*login, database_password(home, login)?));
+            }
+            let logins: Vec<(&str, &str)> = passwords.iter().map(|(login, word)| (*login, word.as_str())).collect();
+            let what = Provision {
+                database: database.name,
+                owner: database.owner,
+                roles_sql: database.roles,
+                logins: &logins,
+            };
+            self.server.provision(&what).await.map_err(|error| Failure::new(error.to_string()))?;
+            self.migrate(home, database)?;
+        }
+        screen::step("databases", "mintmark_control, mintmark_resolver: migrated");
+        Ok(())
+    }
+
+    /// The URL with which `login` reaches `database`.
+    pub fn url(&self, home: &Home, login: &str, database: &str) -> Result<String, Failure> {
+        Ok(self.server.url(login, Some(&database_password(home, login)?), database))
+    }
+
+    /// Stops the cluster; its data stays.
+    pub fn stop(self) {
+        self.server.stop();
+        screen::step("postgres", "stopped");
+    }
+
+    fn migrate(&self, home: &Home, database: &Owned) -> Result<(), Failure> {
+        let (name, variable) = database.migrate;
+        let log = home.path("logs").join(format!("{name}-migrate.log"));
+        let output = std::fs::File::create(&log).doing(format_args!("write {}", log.display()))?;
+        let status = Command::new(program(name)?)
+            .arg("migrate")
+            .env_clear()
+            .env("APP_ENV", "development")
+            .env(variable, self.url(home, database.owner, database.name)?)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .status()
+            .doing(format_args!("run `{name} migrate`"))?;
+        if !status.success() {
+            return Err(Failure::new(format!(
+                "`{name} migrate` failed ({status}); its log says why: {}",
+                log.display()
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,156 @@
+//! The services as processes of their own, each with its own environment and its own log.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mintmark_devstack::Process;
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::screen;
+
+use super::addresses::Addresses;
+use super::database::Databases;
+use super::keys::Keys;
+
+/// How long a service may take from start to ready: the first start warms caches on a cold disk.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The running services, in the order in which they were started.
+pub struct Services {
+    running: Vec<(&'static str, Process)>,
+    logs: PathBuf,
+}
+
+impl Services {
+    /// Starts the directory, the scan service and the control plane.
+    pub fn start(
+        home: &Home,
+        addresses: &Addresses,
+        keys: &Keys,
+        databases: &Databases,
+    ) -> Result<Self, Failure> {
+        let mut running = Vec::new();
+        for service in described(home, addresses, keys, databases)? {
+            let log = home.path("logs").join(format!("{}.log", service.name));
+            let process = Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)
+                .map_err(|error| Failure::new(error.to_string()))?;
+            running.push((service.name, process));
+        }
+        Ok(Self { running, logs: home.path("logs") })
+    }
+
+    /// Waits until every service says that it is ready.
+    pub async fn wait_until_ready(&mut self, addresses: &Addresses) -> Result<(), Failure> {
+        let ready = [addresses.directory_ops, addresses.scan_ops, addresses.control_ops];
+        let serving = [addresses.directory_grpc, addresses.scan_http, addresses.control_http];
+        for (((name, process), ops), at) in self.running.iter_mut().zip(ready).zip(serving) {
+            process
+                .wait_ready(&format!("http://{ops}/readyz"), READY_WITHIN)
+                .await
+                .map_err(|error| Failure::new(format!("{name} did not become ready: {error}")))?;
+            screen::step(name, &format!("{at}, operations on {ops}, process {}", process.pid()));
+        }
+        Ok(())
+    }
+
+    /// Returns when a service ended although nobody asked it to.
+    pub async fn one_died(&mut self) -> Failure {
+        let mut tick = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            tick.tick().await;
+            for (name, process) in &mut self.running {
+                if let Some(status) = process.ended() {
+                    let log = self.logs.join(format!("{name}.log"));
+                    return Failure::new(format!("{name} ended by itself ({status}); its log says why: {}", log.display()));
+                }
+            }
+        }
+    }
+
+    /// Stops the services, the last started first, so that nobody calls one that is gone.
+    pub async fn stop(self) {
+        for (name, process) in self.running.into_iter().rev() {
+            let stopped = tokio::task::spawn_blocking(move || process.terminate()).await;
+            match stopped {
+                Ok(Some(status)) if status.success() => screen::step(name, "stopped"),
+                Ok(Some(status)) => screen::line(&format!("{name} ended with {status}; see {name}.log")),
+                Ok(None) | Err(_) => screen::line(&format!("{name} did not end in time and was killed")),
+            }
+        }
+    }
+}
+
+/// One service: what to run and with which variables.
+struct Described {
+    name: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+    environment: Vec<(String, String)>,
+}
+
+fn described(
+    home: &Home,
+    addresses: &Addresses,
+    keys: &Keys,
+    databases: &Databases,
+) -> Result<Vec<Described>, Failure> {
+    let peppers = format!("1:{}", keys.code_pepper);
+    let directory = environment(addresses.directory_ops, [
+        ("DIRECTORY_GRPC_ADDR", addresses.directory_grpc.to_string()),
+        ("DIRECTORY_DATABASE_URL", databases.url(home, "resolver_directory", "mintmark_resolver")?),
+        ("CODE_PEPPERS", peppers.clone()),
+        ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
+    ]);
+    let scan = environment(addresses.scan_ops, [
+        ("SCAN_HTTP_ADDR", addresses.scan_http.to_string()),
+        ("SCAN_DATABASE_URL", databases.url(home, "resolver_scan", "mintmark_resolver")?),
+        ("CODE_PEPPERS", peppers),
+    ]);
+    let control = environment(addresses.control_ops, [
+        ("CONTROL_HTTP_ADDR", addresses.control_http.to_string()),
+        ("CONTROL_GRPC_ADDR", addresses.control_grpc.to_string()),
+        ("CONTROL_DATABASE_URL", databases.url(home, "control_app", "mintmark_control")?),
+        ("PPOS_CONTROL_TOKEN", keys.control_token.clone()),
+        ("CONTROL_SIGNING_KEY_FILE", keys.control_signing_key.display().to_string()),
+        ("SESSION_SIGNING_KEY_FILE", keys.session_signing_key.display().to_string()),
+        ("CODE_MASTER_KEY", keys.code_master_key.clone()),
+        ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
+        ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
+        ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
+        ("EXPORT_STORE_URL", format!("file://{}", home.path("objects").display())),
+        ("EXPORT_URL_SIGNING_KEY", keys.export_url_signing_key.clone()),
+    ]);
+    Ok(vec![
+        Described { name: "directory", program: "resolver", arguments: &["directory"], environment: directory },
+        Described { name: "scan", program: "resolver", arguments: &["scan"], environment: scan },
+        Described { name: "control-plane", program: "control-plane", arguments: &["serve"], environment: control },
+    ])
+}
+
+/// The variables of one service, with those that every service has. Nothing else of ours leaks in.
+fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec<(String, String)> {
+    let mut variables: Vec<(String, String)> = own.map(|(name, value)| (name.to_owned(), value)).into();
+    variables.push(("APP_ENV".to_owned(), "development".to_owned()));
+    variables.push(("OPS_ADDR".to_owned(), ops.to_string()));
+    for passed in ["OTEL_EXPORTER_OTLP_ENDPOINT", "LOG_LEVEL", "RUST_BACKTRACE"] {
+        if let Ok(value) = std::env::var(passed) {
+            variables.push((passed.to_owned(), value));
+        }
+    }
+    variables
+}
+
+/// A program of ours: it lies beside this one.
+pub fn program(name: &str) -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe()?;
+    let path = own.with_file_name(name);
+    if !path.exists() {
+        return Err(Failure::new(format!(
+            "the program '{name}' is missing beside {}: run `make build` first",
+            own.display()
+        )));
+    }
+    Ok(path)
+}

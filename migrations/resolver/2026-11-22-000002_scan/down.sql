@@ -1,0 +1,3 @@
+DROP TABLE scan_event;
+DROP FUNCTION activate(uuid, integer, bigint);
+DROP TABLE activation;
