@@ -45,7 +45,8 @@ fn no_main_is_longer_than_forty_lines() {
 
 /// Words in backticks that look like a path of this repository.
 fn named_paths(text: &str) -> Vec<String> {
-    const ROOTS: &[&str] = &["crates/", "proto/", "migrations/", "tests/", "deploy/", "k8s/", "docs/", ".ci/", ".github/"];
+    const ROOTS: &[&str] =
+        &["crates/", "proto/", "migrations/", "tests/", "deploy/", "k8s/", "docs/", ".ci/", ".github/"];
     text.split('`')
         .skip(1)
         .step_by(2)

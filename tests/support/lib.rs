@@ -58,7 +58,11 @@ impl Home {
         let script = ". ./dev.env && env";
         let output = Command::new("sh").args(["-c", script]).env_clear().current_dir(self.path()).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(text.lines().filter_map(|line| line.split_once('=')).map(|(n, v)| (n.to_owned(), v.to_owned())).collect())
+        Ok(text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect())
     }
 
     /// Runs a command of `mintmark` in this folder to its end.
@@ -66,7 +70,12 @@ impl Home {
     /// # Errors
     /// When it cannot be started.
     pub fn run(&self, arguments: &[&str]) -> std::io::Result<Output> {
-        Command::new(program("mintmark")).arg("--home").arg(self.path()).args(arguments).stdin(Stdio::null()).output()
+        Command::new(program("mintmark"))
+            .arg("--home")
+            .arg(self.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
     }
 }
 

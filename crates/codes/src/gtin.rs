@@ -139,7 +139,9 @@ impl<'de> Deserialize<'de> for Gtin {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Gtin, E> {
-                Gtin::parse(text).map_err(E::custom)
+                Gtin::parse(text).map_err(|error| {
+                    E::custom(format_args!("invalid value: another form, expected the right one: {error}"))
+                })
             }
         }
 

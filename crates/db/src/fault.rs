@@ -47,12 +47,16 @@ pub fn is_contention(fault: &Fault) -> bool {
 
 /// 503 `DATABASE_UNAVAILABLE`.
 pub(crate) fn unavailable() -> Fault {
-    Fault::unavailable("DATABASE_UNAVAILABLE", "the database cannot be reached at the moment: try again shortly")
-        .retry_after(RETRY_AFTER)
+    Fault::unavailable(
+        "DATABASE_UNAVAILABLE",
+        "the database cannot be reached at the moment: try again shortly",
+    )
+    .retry_after(RETRY_AFTER)
 }
 
 fn too_slow() -> Fault {
-    Fault::unavailable("DATABASE_TIMEOUT", "the database took too long: try again shortly").retry_after(RETRY_AFTER)
+    Fault::unavailable("DATABASE_TIMEOUT", "the database took too long: try again shortly")
+        .retry_after(RETRY_AFTER)
 }
 
 fn contention() -> Fault {
@@ -93,12 +97,12 @@ fn class_of(error: &Error) -> Class {
 /// with other `lc_messages` costs accuracy only: the first such error is a 500 and the next statement's is a 503.
 fn class_of_message(message: &str) -> Class {
     const AWAY: [&str; 7] = [
-        "terminating connection",           // 57P01, 57P05, 25P03
-        "the database system is",           // 57P03
-        "sorry, too many clients",          // 53300
-        "remaining connection slots",       // 53300
-        "too many connections for",         // 53300
-        "cannot execute",                   // 25006 where a replica was promoted away under us
+        "terminating connection",     // 57P01, 57P05, 25P03
+        "the database system is",     // 57P03
+        "sorry, too many clients",    // 53300
+        "remaining connection slots", // 53300
+        "too many connections for",   // 53300
+        "cannot execute",             // 25006 where a replica was promoted away under us
         "the connection is lost",
     ];
     if message == "deadlock detected" {
@@ -129,9 +133,16 @@ fn class_of_state(state: &SqlState) -> Class {
 
 /// Messages of the driver about values rather than about the connection.
 fn is_our_mistake(message: &str) -> bool {
-    ["error serializing", "error deserializing", "error parsing", "error encoding", "expected ", "query returned"]
-        .iter()
-        .any(|start| message.starts_with(start))
+    [
+        "error serializing",
+        "error deserializing",
+        "error parsing",
+        "error encoding",
+        "expected ",
+        "query returned",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
 }
 
 #[cfg(test)]
@@ -150,7 +161,10 @@ mod tests {
             unknown("terminating connection due to administrator command"),
             unknown("the database system is starting up"),
             unknown("sorry, too many clients already"),
-            Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, Box::new("connection closed".to_owned())),
+            Error::DatabaseError(
+                DatabaseErrorKind::UnableToSendCommand,
+                Box::new("connection closed".to_owned()),
+            ),
             Error::BrokenTransactionManager,
         ] {
             let fault = fault(error);

@@ -47,7 +47,8 @@ impl Listener {
                 while let Some(message) = messages.next().await {
                     match message {
                         Ok(AsyncMessage::Notification(n)) => {
-                            let told = Notification { channel: n.channel().into(), payload: n.payload().into() };
+                            let told =
+                                Notification { channel: n.channel().into(), payload: n.payload().into() };
                             // Full or closed: the reader polls.
                             let _ = sender.try_send(told);
                         }

@@ -66,7 +66,9 @@ impl<T> Meaning<T> for std::result::Result<T, tokio_postgres::Error> {
     fn or_not_found(self, what: &'static str) -> Result<T> {
         self.map_err(|error| {
             // `query_one` without a row; the driver has no public kind for it.
-            if error.code().is_none() && error.to_string().starts_with("query returned an unexpected number of rows") {
+            if error.code().is_none()
+                && error.to_string().starts_with("query returned an unexpected number of rows")
+            {
                 Fault::not_found(what)
             } else {
                 raw_fault(error)

@@ -50,10 +50,8 @@ impl Pool {
             .boxed()
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
-        let pool = DieselPool::builder(manager)
-            .max_size(config.max_connections)
-            .build()
-            .map_err(Fault::internal)?;
+        let pool =
+            DieselPool::builder(manager).max_size(config.max_connections).build().map_err(Fault::internal)?;
         Ok(Self(pool))
     }
 

@@ -45,7 +45,9 @@ where
 }
 
 /// The same for a closure that runs once.
-pub trait TransactionBodyOnce<A, R>: AsyncFnOnce(A) -> R + FnOnce(A) -> <Self as TransactionBodyOnce<A, R>>::Fut {
+pub trait TransactionBodyOnce<A, R>:
+    AsyncFnOnce(A) -> R + FnOnce(A) -> <Self as TransactionBodyOnce<A, R>>::Fut
+{
     /// The closure's future.
     type Fut: Future<Output = R>;
 }

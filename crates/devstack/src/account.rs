@@ -45,10 +45,7 @@ impl Account {
         let mut words = self.prefix();
         words.push(program.to_string_lossy().into_owned());
         let mut command = Command::new(&words[0]);
-        command
-            .args(&words[1..])
-            .current_dir("/")
-            .stdin(Stdio::null());
+        command.args(&words[1..]).current_dir("/").stdin(Stdio::null());
         command
     }
 

@@ -67,15 +67,9 @@ fn probe(folder: &Path) -> Option<Binaries> {
     if !postgres.is_file() || !folder.join("initdb").is_file() {
         return None;
     }
-    let output = std::process::Command::new(postgres)
-        .arg("--version")
-        .output()
-        .ok()?;
+    let output = std::process::Command::new(postgres).arg("--version").output().ok()?;
     let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
-    (major >= OLDEST).then(|| Binaries {
-        major,
-        folder: folder.to_path_buf(),
-    })
+    (major >= OLDEST).then(|| Binaries { major, folder: folder.to_path_buf() })
 }
 
 /// `postgres (PostgreSQL) 15.9 (Debian …)` → 15.
@@ -91,10 +85,7 @@ mod tests {
 
     #[test]
     fn version_is_read_from_the_program() {
-        assert_eq!(
-            parse_major("postgres (PostgreSQL) 15.9 (Debian 15.9-0)\n"),
-            Some(15)
-        );
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.9 (Debian 15.9-0)\n"), Some(15));
         assert_eq!(parse_major("postgres (PostgreSQL) 18beta1\n"), Some(18));
         assert_eq!(parse_major("something else"), None);
     }

@@ -91,9 +91,7 @@ pub enum DevstackError {
         log: PathBuf,
     },
     /// A port that we need is taken.
-    #[error(
-        "{addr} is in use by another program: stop that program, or set {variable} to another address"
-    )]
+    #[error("{addr} is in use by another program: stop that program, or set {variable} to another address")]
     PortInUse {
         /// The address.
         addr: std::net::SocketAddr,
@@ -134,9 +132,6 @@ impl DevstackError {
 
     pub(crate) fn sql(what: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let what = what.into();
-        move |source| Self::Sql {
-            what,
-            source: Box::new(source),
-        }
+        move |source| Self::Sql { what, source: Box::new(source) }
     }
 }

@@ -24,15 +24,9 @@ pub fn private_folder(prefix: &str) -> Result<PathBuf, DevstackError> {
         parent = PathBuf::from("/tmp");
     }
     loop {
-        let salt = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .map_or(0, |d| d.subsec_nanos());
+        let salt = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = parent.join(format!(
-            "{prefix}-{}-{:x}",
-            std::process::id(),
-            salt.wrapping_add(number)
-        ));
+        let dir = parent.join(format!("{prefix}-{}-{:x}", std::process::id(), salt.wrapping_add(number)));
         match std::fs::DirBuilder::new().mode(0o700).create(&dir) {
             Ok(()) => return Ok(dir),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
@@ -44,9 +38,7 @@ pub fn private_folder(prefix: &str) -> Result<PathBuf, DevstackError> {
 /// Refuses a folder whose socket would have too long a path.
 pub(crate) fn check_socket_length(dir: &Path) -> Result<(), DevstackError> {
     if dir.as_os_str().len() + SOCKET_NAME.len() > SOCKET_PATH_BYTES {
-        return Err(DevstackError::SocketPath {
-            dir: dir.to_path_buf(),
-        });
+        return Err(DevstackError::SocketPath { dir: dir.to_path_buf() });
     }
     Ok(())
 }

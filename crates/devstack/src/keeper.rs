@@ -70,10 +70,7 @@ impl Keeper {
             .append(true)
             .mode(0o600)
             .open(orders.log)
-            .map_err(DevstackError::io(format!(
-                "open the log file {}",
-                orders.log.display()
-            )))?;
+            .map_err(DevstackError::io(format!("open the log file {}", orders.log.display())))?;
         let mut shell = Command::new("sh");
         base(&mut shell);
         let mut shell = shell
@@ -92,13 +89,12 @@ impl Keeper {
         let pipe = shell.stdin.take();
         let mut line = String::new();
         if let Some(stdout) = shell.stdout.take() {
-            BufReader::new(stdout)
-                .read_line(&mut line)
-                .map_err(DevstackError::io("read from `sh`"))?;
+            BufReader::new(stdout).read_line(&mut line).map_err(DevstackError::io("read from `sh`"))?;
         }
-        let pid = line.trim().parse().map_err(|_| {
-            DevstackError::io("start `sh`")(std::io::Error::other("it named no process"))
-        })?;
+        let pid = line
+            .trim()
+            .parse()
+            .map_err(|_| DevstackError::io("start `sh`")(std::io::Error::other("it named no process")))?;
         Ok(Self {
             shell,
             pipe,

@@ -24,10 +24,7 @@ pub(crate) fn clear_stale(dir: &Path) -> Result<(), DevstackError> {
             };
         }
         if Instant::now() >= deadline {
-            return Err(DevstackError::InUse {
-                dir: dir.to_path_buf(),
-                pid,
-            });
+            return Err(DevstackError::InUse { dir: dir.to_path_buf(), pid });
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -41,13 +38,7 @@ pub(crate) fn is_ready(dir: &Path) -> bool {
 }
 
 fn pid_in(file: &Path) -> Option<i32> {
-    std::fs::read_to_string(file)
-        .ok()?
-        .lines()
-        .next()?
-        .trim()
-        .parse()
-        .ok()
+    std::fs::read_to_string(file).ok()?.lines().next()?.trim().parse().ok()
 }
 
 fn is_postgres(pid: i32) -> bool {
@@ -58,9 +49,5 @@ fn is_postgres(pid: i32) -> bool {
     std::process::Command::new("ps")
         .args(["-p", &pid.to_string(), "-o", "comm="])
         .output()
-        .is_ok_and(|o| {
-            String::from_utf8_lossy(&o.stdout)
-                .trim()
-                .ends_with("postgres")
-        })
+        .is_ok_and(|o| String::from_utf8_lossy(&o.stdout).trim().ends_with("postgres"))
 }

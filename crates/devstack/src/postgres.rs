@@ -71,8 +71,8 @@ pub struct PostgresServer {
     keeper: Keeper,
     socket_dir: PathBuf,
     superuser_password: Option<String>,
-    /// Removed after the server has stopped.
-    own_socket_dir: Option<PathBuf>,
+    /// Goes after the server has stopped.
+    _scratch: Scratch,
 }
 
 impl PostgresServer {
@@ -87,33 +87,23 @@ impl PostgresServer {
         if options.durable && options.superuser_password.is_none() {
             return Err(DevstackError::PasswordMissing);
         }
-        let (socket_dir, made) = match options.socket_dir.clone() {
-            Some(dir) => (dir, None),
-            None => {
-                let dir = private_folder("mintmark-pg")?;
-                (dir.clone(), Some(dir))
-            }
+        let (socket_dir, ours) = match options.socket_dir.clone() {
+            Some(dir) => (dir, !options.durable),
+            None => (private_folder("mintmark-pg")?, true),
         };
+        let scratch = Scratch(ours.then(|| socket_dir.clone()));
         folder::check_socket_length(&socket_dir)?;
         make_private(&socket_dir)?;
         account.own(&socket_dir)?;
         account.can_reach(&socket_dir)?;
         let binaries = prepare_data(&account, &options)?;
 
-        let log = options
-            .log_file
-            .clone()
-            .unwrap_or_else(|| options.dir.with_file_name("postgres.log"));
-        let remove = if options.durable {
-            made.as_deref()
-        } else {
-            Some(socket_dir.as_path())
-        };
+        let log = options.log_file.clone().unwrap_or_else(|| options.dir.with_file_name("postgres.log"));
         let orders = Orders {
             // Fast keeps the data clean; immediate is right for data that goes away with it.
             signal: if options.durable { "INT" } else { "QUIT" },
             grace_secs: if options.durable { 60 } else { 5 },
-            remove,
+            remove: scratch.0.as_deref(),
             log: &log,
         };
         let mut command = account.prefix();
@@ -126,12 +116,8 @@ impl PostgresServer {
             },
             &command,
         )?;
-        let mut server = Self {
-            keeper,
-            socket_dir,
-            superuser_password: options.superuser_password,
-            own_socket_dir: made,
-        };
+        let mut server =
+            Self { keeper, socket_dir, superuser_password: options.superuser_password, _scratch: scratch };
         server.wait_ready(&options.dir)?;
         Ok(server)
     }
@@ -193,7 +179,15 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.keeper.stop();
-        if let Some(dir) = &self.own_socket_dir {
+    }
+}
+
+/// A folder that must not outlive the server, nor a start that failed. The keeper removes it too, where we are killed.
+struct Scratch(Option<PathBuf>);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(dir) = &self.0 {
             let _ = std::fs::remove_dir_all(dir);
         }
     }
@@ -242,11 +236,7 @@ fn initialise(
     let _ = std::fs::remove_dir_all(&fresh);
     make_private(&fresh)?;
     account.own(&fresh)?;
-    let method = if options.durable {
-        "scram-sha-256"
-    } else {
-        "trust"
-    };
+    let method = if options.durable { "scram-sha-256" } else { "trust" };
     let mut initdb = account.command(&binaries.initdb());
     initdb
         .arg("-D")
@@ -275,10 +265,8 @@ fn initialise(
         });
     }
     let _ = std::fs::remove_dir(&options.dir);
-    std::fs::rename(&fresh, &options.dir).map_err(DevstackError::io(format!(
-        "move the new database to {}",
-        options.dir.display()
-    )))
+    std::fs::rename(&fresh, &options.dir)
+        .map_err(DevstackError::io(format!("move the new database to {}", options.dir.display())))
 }
 
 /// The superuser's password for the seconds that `initdb` needs it: 0600, in a 0700 folder, removed on drop.

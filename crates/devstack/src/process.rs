@@ -42,12 +42,7 @@ impl Process {
                 std::io::ErrorKind::NotFound.into(),
             ));
         }
-        let orders = Orders {
-            signal: "TERM",
-            grace_secs: GRACE_SECS,
-            remove: None,
-            log,
-        };
+        let orders = Orders { signal: "TERM", grace_secs: GRACE_SECS, remove: None, log };
         let mut command = vec![binary.to_string_lossy().into_owned()];
         command.extend(args.iter().map(|&a| a.to_owned()));
         let keeper = Keeper::start(
@@ -140,32 +135,25 @@ pub fn free_port() -> u16 {
 pub fn ensure_free(addr: SocketAddr, variable: &str) -> Result<(), DevstackError> {
     match TcpListener::bind(addr) {
         Ok(_) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => Err(DevstackError::PortInUse {
-            addr,
-            variable: variable.to_owned(),
-        }),
+        Err(e) if e.kind() == std::io::ErrorKind::AddrInUse => {
+            Err(DevstackError::PortInUse { addr, variable: variable.to_owned() })
+        }
         Err(e) => Err(DevstackError::io(format!("listen on {addr}"))(e)),
     }
 }
 
 /// One GET; anything but a 200 is a no.
 async fn answers_200(url: &str) -> Result<bool, DevstackError> {
-    let wrong = || DevstackError::Url {
-        url: url.to_owned(),
-    };
+    let wrong = || DevstackError::Url { url: url.to_owned() };
     let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
     let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;
     let probe = async {
         let mut stream = TcpStream::connect(authority).await?;
-        let request =
-            format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut head = [0_u8; 12];
         stream.read_exact(&mut head).await?;
         Ok::<_, std::io::Error>(head.starts_with(b"HTTP/1.") && head.ends_with(b" 200"))
     };
-    Ok(matches!(
-        tokio::time::timeout(PROBE, probe).await,
-        Ok(Ok(true))
-    ))
+    Ok(matches!(tokio::time::timeout(PROBE, probe).await, Ok(Ok(true))))
 }

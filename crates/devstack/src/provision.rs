@@ -34,21 +34,14 @@ impl PostgresServer {
         )
         .await?;
         for (login, password) in what.logins {
-            let sql = format!(
-                "ALTER ROLE {} PASSWORD {}",
-                quoted_name(login),
-                quoted_text(password)
-            );
+            let sql = format!("ALTER ROLE {} PASSWORD {}", quoted_name(login), quoted_text(password));
             run(&client, "set a password", &sql).await?;
         }
         create_database(&client, what.database, what.owner).await?;
         let database = quoted_name(what.database);
         let mut grants = format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC;");
         for (login, _) in what.logins {
-            grants.push_str(&format!(
-                "GRANT CONNECT ON DATABASE {database} TO {};",
-                quoted_name(login)
-            ));
+            grants.push_str(&format!("GRANT CONNECT ON DATABASE {database} TO {};", quoted_name(login)));
         }
         run(&client, "grant access to the database", &grants).await
     }
@@ -56,26 +49,16 @@ impl PostgresServer {
 
 /// A connection whose driver lives on the calling runtime.
 pub(crate) async fn connect(url: &str) -> Result<tokio_postgres::Client, DevstackError> {
-    let mut config: tokio_postgres::Config =
-        url.parse().map_err(DevstackError::sql("read its URL"))?;
+    let mut config: tokio_postgres::Config = url.parse().map_err(DevstackError::sql("read its URL"))?;
     config.connect_timeout(Duration::from_secs(10));
-    let (client, connection) = config
-        .connect(NoTls)
-        .await
-        .map_err(DevstackError::sql("open a connection"))?;
+    let (client, connection) =
+        config.connect(NoTls).await.map_err(DevstackError::sql("open a connection"))?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-pub(crate) async fn run(
-    client: &tokio_postgres::Client,
-    what: &str,
-    sql: &str,
-) -> Result<(), DevstackError> {
-    client
-        .batch_execute(sql)
-        .await
-        .map_err(DevstackError::sql(what))
+pub(crate) async fn run(client: &tokio_postgres::Client, what: &str, sql: &str) -> Result<(), DevstackError> {
+    client.batch_execute(sql).await.map_err(DevstackError::sql(what))
 }
 
 /// CREATE DATABASE has no IF NOT EXISTS.
@@ -91,11 +74,7 @@ async fn create_database(
     if there.is_some() {
         return Ok(());
     }
-    let sql = format!(
-        "CREATE DATABASE {} OWNER {}",
-        quoted_name(database),
-        quoted_name(owner)
-    );
+    let sql = format!("CREATE DATABASE {} OWNER {}", quoted_name(database), quoted_name(owner));
     run(client, "make a database", &sql).await
 }
 

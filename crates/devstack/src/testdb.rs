@@ -13,10 +13,7 @@ use crate::provision::{connect, quoted_name, run};
 use crate::{DevstackError, PostgresOptions, PostgresServer};
 
 /// The owner login of each service's database, which runs its migrations.
-const OWNERS: [(&str, &str); 2] = [
-    ("control-plane", "control_owner"),
-    ("resolver", "resolver_owner"),
-];
+const OWNERS: [(&str, &str); 2] = [("control-plane", "control_owner"), ("resolver", "resolver_owner")];
 /// The owner of databases that belong to no service.
 const NOBODYS_OWNER: &str = "test_owner";
 
@@ -24,8 +21,7 @@ const NOBODYS_OWNER: &str = "test_owner";
 static CLUSTER: LazyLock<Result<PostgresServer, DevstackError>> =
     LazyLock::new(|| PostgresServer::start(PostgresOptions::throwaway()?));
 /// Each template is made once; tests that need it meanwhile wait.
-static TEMPLATES: LazyLock<Mutex<HashMap<Source, Arc<OnceCell<String>>>>> =
-    LazyLock::new(Mutex::default);
+static TEMPLATES: LazyLock<Mutex<HashMap<Source, Arc<OnceCell<String>>>>> = LazyLock::new(Mutex::default);
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// What a template contains.
@@ -59,11 +55,7 @@ pub struct TestDb {
 /// # Panics
 /// With a sentence, when Postgres is missing or a migration fails.
 pub async fn database(service: &str) -> TestDb {
-    copy_of(Source {
-        service: Some(service.to_owned()),
-        only: None,
-    })
-    .await
+    copy_of(Source { service: Some(service.to_owned()), only: None }).await
 }
 
 /// The same with a single migration folder applied, for a crate that owns just that table.
@@ -71,11 +63,7 @@ pub async fn database(service: &str) -> TestDb {
 /// # Panics
 /// As [`database`].
 pub async fn database_with_only(service: &str, migration: &str) -> TestDb {
-    copy_of(Source {
-        service: Some(service.to_owned()),
-        only: Some(migration.to_owned()),
-    })
-    .await
+    copy_of(Source { service: Some(service.to_owned()), only: Some(migration.to_owned()) }).await
 }
 
 /// An empty database with the owner `test_owner`.
@@ -83,11 +71,7 @@ pub async fn database_with_only(service: &str, migration: &str) -> TestDb {
 /// # Panics
 /// When Postgres is missing.
 pub async fn empty() -> TestDb {
-    copy_of(Source {
-        service: None,
-        only: None,
-    })
-    .await
+    copy_of(Source { service: None, only: None }).await
 }
 
 impl TestDb {
@@ -118,17 +102,12 @@ impl TestDb {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        let sql = format!(
-            "DROP DATABASE IF EXISTS {} WITH (FORCE)",
-            quoted_name(&self.name)
-        );
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted_name(&self.name));
         let url = cluster().superuser_url("postgres");
         // A thread with its own runtime: the test's runtime may be ending. Nobody waits: at the process's end the
         // whole cluster goes anyway.
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 let _ = runtime.block_on(async {
                     let client = connect(&url).await?;
@@ -174,11 +153,7 @@ async fn make_template(source: &Source, owner: &str) -> Result<String, DevstackE
         ),
     };
     run(&client, "make the roles", &roles).await?;
-    let sql = format!(
-        "CREATE DATABASE {} OWNER {}",
-        quoted_name(&name),
-        quoted_name(owner)
-    );
+    let sql = format!("CREATE DATABASE {} OWNER {}", quoted_name(&name), quoted_name(owner));
     run(&client, "make the template", &sql).await?;
     if let Some(service) = &source.service {
         let migrator = connect(&cluster().url(owner, None, &name)).await?;
@@ -197,21 +172,14 @@ async fn make_template(source: &Source, owner: &str) -> Result<String, DevstackE
 
 /// `migrations/<service>` of the workspace that this crate was built in.
 fn migrations(service: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../migrations")
-        .join(service)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(service)
 }
 
 fn folders(parent: &Path) -> Result<Vec<PathBuf>, DevstackError> {
-    let entries = std::fs::read_dir(parent).map_err(DevstackError::io(format!(
-        "read the migrations in {}",
-        parent.display()
-    )))?;
-    let mut folders: Vec<PathBuf> = entries
-        .flatten()
-        .map(|e| e.path())
-        .filter(|p| p.join("up.sql").is_file())
-        .collect();
+    let entries = std::fs::read_dir(parent)
+        .map_err(DevstackError::io(format!("read the migrations in {}", parent.display())))?;
+    let mut folders: Vec<PathBuf> =
+        entries.flatten().map(|e| e.path()).filter(|p| p.join("up.sql").is_file()).collect();
     folders.sort();
     Ok(folders)
 }

@@ -10,12 +10,7 @@ pub fn unix_url(user: &str, password: Option<&str>, database: &str, socket_dir: 
     if let Some(password) = password {
         let _ = write!(url, ":{}", encoded(password));
     }
-    let _ = write!(
-        url,
-        "@/{}?host={}",
-        encoded(database),
-        encoded(&socket_dir.to_string_lossy())
-    );
+    let _ = write!(url, "@/{}?host={}", encoded(database), encoded(&socket_dir.to_string_lossy()));
     url
 }
 
@@ -44,9 +39,6 @@ mod tests {
         assert_eq!(config.get_user(), Some("app"));
         assert_eq!(config.get_password(), Some(&b"a/b@c:d%"[..]));
         assert_eq!(config.get_dbname(), Some("my db"));
-        assert_eq!(
-            config.get_hosts(),
-            [tokio_postgres::config::Host::Unix("/tmp/a b".into())]
-        );
+        assert_eq!(config.get_hosts(), [tokio_postgres::config::Host::Unix("/tmp/a b".into())]);
     }
 }

@@ -116,7 +116,9 @@ pub fn client() -> Result<reqwest::Client, Failure> {
 /// The sentence for a server that does not answer.
 pub fn away(base: &str, error: &reqwest::Error) -> Failure {
     if error.is_connect() {
-        Failure::new(format!("nothing answers at {base}: start the platform with `make run` in another terminal"))
+        Failure::new(format!(
+            "nothing answers at {base}: start the platform with `make run` in another terminal"
+        ))
     } else {
         Failure::new(format!("the call to {base} failed: {error}"))
     }

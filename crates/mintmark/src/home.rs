@@ -58,7 +58,11 @@ impl Home {
     }
 
     /// The path of `keys/{name}` after making it as [`Home::key`] does.
-    pub fn key_file(&self, name: &str, make: impl FnOnce() -> Result<String, Failure>) -> Result<PathBuf, Failure> {
+    pub fn key_file(
+        &self,
+        name: &str,
+        make: impl FnOnce() -> Result<String, Failure>,
+    ) -> Result<PathBuf, Failure> {
         self.key(name, make)?;
         Ok(self.path("keys").join(name))
     }
@@ -92,7 +96,9 @@ impl Home {
 
     /// Writes `dev.env` (mode 0600): shell variables for people and scripts.
     pub fn write_dev_env(&self, variables: &BTreeMap<String, String>) -> Result<(), Failure> {
-        let mut text = String::from("# Written by `mintmark up`. Use it: `. .mintmark/dev.env`. It holds development credentials.\n");
+        let mut text = String::from(
+            "# Written by `mintmark up`. Use it: `. .mintmark/dev.env`. It holds development credentials.\n",
+        );
         for (name, value) in variables {
             text.push_str(&format!("export {name}='{value}'\n"));
         }
@@ -134,7 +140,11 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Failure> {
-    fs::DirBuilder::new().recursive(true).mode(mode).create(path).doing(format_args!("make {}", path.display()))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .doing(format_args!("make {}", path.display()))
 }
 
 #[cfg(test)]
@@ -156,7 +166,8 @@ mod tests {
     fn dev_env_is_read_back_as_written() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path()).unwrap();
-        let variables = BTreeMap::from([("A".to_owned(), "x=1".to_owned()), ("B".to_owned(), "y".to_owned())]);
+        let variables =
+            BTreeMap::from([("A".to_owned(), "x=1".to_owned()), ("B".to_owned(), "y".to_owned())]);
         home.write_dev_env(&variables).unwrap();
         assert_eq!(home.dev_env(), variables);
     }

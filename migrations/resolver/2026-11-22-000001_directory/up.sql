@@ -4,6 +4,13 @@
 -- database's owner may create it.
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 
+-- Logins that serve requests need no tables of their own, temporary ones included.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END
+$$;
+
 -- One number that every change of state moves, inside the change's own transaction. Its row lock makes changes commit
 -- in the order of their numbers, so a reader who knows number n has seen every row whose revision is n or less.
 CREATE TABLE change_counter (

@@ -17,7 +17,7 @@ use mintmark_objects::fault_of_io;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload, JobDeps, stopped};
+use super::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload, JobDeps, explain, stopped};
 use crate::app::exports::{index_path, part_path};
 use crate::app::pack::{self, Gauge, IndexedPart, PackError, PackSource, PartRange};
 use crate::store::exports::{self, ExportToMake, StoredIndex, StoredPart};
@@ -154,7 +154,7 @@ pub(super) async fn dead(
     reason: Fault,
 ) -> mintmark_fault::Result<()> {
     let claim = EndedClaim { tenant: &tenant, actor: &actor };
-    exports::fail(conn, &claim, payload.export_id, reason.code(), reason.message()).await?;
+    exports::fail(conn, &claim, payload.export_id, reason.code(), explain(&reason)).await?;
     let expire = ExpireExportPayload { export_id: payload.export_id };
     enqueue_at::<ExpireExport>(conn, &tenant, &actor, &expire, Utc::now() + FAILED_STAYS).await?;
     Ok(())

@@ -138,7 +138,7 @@ pub(super) async fn dead(
     reason: Fault,
 ) -> mintmark_fault::Result<()> {
     let claim = EndedClaim { tenant: &tenant, actor: &actor };
-    minting::fail(conn, &claim, payload.batch_id, reason.code(), &explain(&reason)).await
+    minting::fail(conn, &claim, payload.batch_id, reason.code(), explain(&reason)).await
 }
 
 /// Closes a batch whose job was cancelled before it could tidy up by itself: the directory was away, and its publication
@@ -153,22 +153,26 @@ pub(super) async fn cancelled(
     minting::cancel(conn, &EndedClaim { tenant: &tenant, actor: &actor }, payload.batch_id).await
 }
 
-/// The sentence for the people who wait for the batch: what happened, and what to do.
-fn explain(fault: &Fault) -> String {
+/// What happened to the batch, and what to do.
+fn explain(fault: &Fault) -> &str {
     match fault.code() {
-        "SERIALS_OVERLAP" => "the directory already holds some of these serial numbers of the product, perhaps because the \
-            control plane was restored from a backup; nothing of this batch is scannable, so create a new batch"
-            .to_owned(),
-        "CODE_EXISTS" | "CODE_COLLISION" => "the directory already holds one of these codes, which points to a defect; nothing of \
-            this batch is scannable: report it, and do not print from it"
-            .to_owned(),
-        "CHUNK_DIFFERS" | "CHUNK_MISMATCH" | "PUBLICATION_DIFFERS" => "the directory holds other contents under this batch's id, which \
-            points to a restored database or another master key; nothing of this batch is scannable, so create a new batch"
-            .to_owned(),
-        "DIRECTORY_UNAVAILABLE" | "UNAVAILABLE" => "the directory did not answer for too long; an operator can replay the job, and \
-            minting goes on where it stopped"
-            .to_owned(),
-        _ => fault.message().to_owned(),
+        "SERIALS_OVERLAP" => {
+            "the directory already holds some of these serial numbers of the product, perhaps because the control plane \
+             was restored from a backup; nothing of this batch is scannable, so create a new batch"
+        }
+        "CODE_EXISTS" => {
+            "the directory already holds one of these codes, which points to a defect; nothing of this batch is \
+             scannable: report it, and do not print from it"
+        }
+        "CHUNK_DIFFERS" | "PUBLICATION_DIFFERS" => {
+            "the directory holds other contents under this batch's id, which points to a restored database; nothing of \
+             this batch is scannable, so create a new batch"
+        }
+        "DIRECTORY_UNAVAILABLE" => {
+            "the directory did not answer for too long; an operator can replay the job, and minting goes on where it \
+             stopped"
+        }
+        _ => super::explain(fault),
     }
 }
 

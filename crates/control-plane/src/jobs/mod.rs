@@ -59,10 +59,22 @@ pub fn register(worker: Worker, deps: JobDeps) -> Worker {
 
 /// What a fault of the directory means for the job.
 ///
-/// A stale fence says that a newer worker has the batch, and what this one says of it does not count. If this one still
-/// held its lease (the database was restored), the next claim brings a higher fence.
+/// Where opening the publication anew can help, the next claim does that: a stale fence says that a newer worker has the
+/// batch (what this one says of it does not count), or, like the others, that one of the two databases was restored.
 fn refused(fault: Fault) -> JobFailure {
-    if fault.code() == "STALE_FENCE" { JobFailure::Retry(fault) } else { fault.into() }
+    const HEALED_BY_OPENING: [&str; 4] =
+        ["STALE_FENCE", "FENCE_NOT_OPENED", "NOT_FOUND", "PUBLICATION_INCOMPLETE"];
+    if HEALED_BY_OPENING.contains(&fault.code()) { JobFailure::Retry(fault) } else { fault.into() }
+}
+
+/// The sentence for the people who wait for a job that was given up.
+fn explain(fault: &Fault) -> &str {
+    match fault.code() {
+        "INTERNAL" => {
+            "it failed in each attempt, for a reason that stands in the log; an operator can replay the job"
+        }
+        _ => fault.message(),
+    }
 }
 
 /// What a job returns when its lease, its process or its purpose is gone; it may be tried again.

@@ -1,5 +1,7 @@
 //! Against a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 mod listen;
 mod migrate;
 mod pool;

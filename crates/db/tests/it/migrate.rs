@@ -11,8 +11,11 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("tests/migrations");
 async fn migrate_twice_at_once_applies_each_once() {
     let (db, pool) = fresh().await;
     let config = DbConfig::new(db.owner_url());
-    let (one, two, three) =
-        tokio::join!(migrate(&config, MIGRATIONS), migrate(&config, MIGRATIONS), migrate(&config, MIGRATIONS));
+    let (one, two, three) = tokio::join!(
+        migrate(&config, MIGRATIONS),
+        migrate(&config, MIGRATIONS),
+        migrate(&config, MIGRATIONS)
+    );
     let mut applied = [one.unwrap(), two.unwrap(), three.unwrap()].concat();
     applied.sort();
     assert_eq!(applied, ["20260101000001", "20260101000002"]);

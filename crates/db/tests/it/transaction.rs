@@ -30,7 +30,7 @@ async fn transaction_that_fails_leaves_nothing() {
 async fn transaction_with_a_serialization_failure_runs_again() {
     let (_db, pool) = fresh().await;
     let mut conn = pool.get().await.unwrap();
-    let mut rival = pool.get().await.unwrap();
+    let rival = pool.get().await.unwrap();
     run(&mut conn, "CREATE TABLE t AS SELECT 0::bigint AS a").await.unwrap();
     let runs = AtomicU32::new(0);
     let rival = tokio::sync::Mutex::new(rival);

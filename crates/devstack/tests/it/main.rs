@@ -1,5 +1,7 @@
 //! Real servers, really stopped.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it is made of")]
+
 mod postgres;
 mod process;
 mod testdb;

@@ -15,13 +15,8 @@ fn shell(script: &str, log: &Path) -> Process {
 fn terminate_asks_first_and_keeps_the_log() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("log");
-    let process = shell(
-        "trap 'echo drained; exit 3' TERM; echo up; while :; do sleep 0.05; done",
-        &log,
-    );
-    eventually("the child is up", || {
-        std::fs::read_to_string(&log).is_ok_and(|t| t.contains("up"))
-    });
+    let process = shell("trap 'echo drained; exit 3' TERM; echo up; while :; do sleep 0.05; done", &log);
+    eventually("the child is up", || std::fs::read_to_string(&log).is_ok_and(|t| t.contains("up")));
     let status = process.terminate().unwrap();
     assert_eq!(status.code(), Some(3));
     assert!(std::fs::read_to_string(&log).unwrap().contains("drained"));
@@ -30,10 +25,7 @@ fn terminate_asks_first_and_keeps_the_log() {
 #[test]
 fn kill_asks_nobody() {
     let dir = tempfile::tempdir().unwrap();
-    let process = shell(
-        "trap '' TERM; while :; do sleep 0.05; done",
-        &dir.path().join("log"),
-    );
+    let process = shell("trap '' TERM; while :; do sleep 0.05; done", &dir.path().join("log"));
     let pid = process.pid();
     assert_eq!(process.kill().unwrap().code(), Some(128 + 9));
     assert!(!alive(pid));
@@ -56,10 +48,7 @@ async fn wait_ready_of_a_process_that_ends_shows_its_last_words() {
     let dir = tempfile::tempdir().unwrap();
     let mut process = shell("echo no configuration; exit 64", &dir.path().join("log"));
     let url = format!("http://127.0.0.1:{}/readyz", free_port());
-    let error = process
-        .wait_ready(&url, Duration::from_secs(10))
-        .await
-        .unwrap_err();
+    let error = process.wait_ready(&url, Duration::from_secs(10)).await.unwrap_err();
     assert!(matches!(error, DevstackError::Stopped { .. }));
     assert!(error.to_string().contains("no configuration"));
 }

@@ -16,10 +16,7 @@ async fn database_two_at_once_do_not_see_each_other() {
     let first = connect(&one.owner_url()).await;
     first.batch_execute("CREATE TABLE here (a int)").await.unwrap();
     let second = connect(&two.owner_url()).await;
-    let seen = second
-        .query_one("SELECT to_regclass('here') IS NOT NULL", &[])
-        .await
-        .unwrap();
+    let seen = second.query_one("SELECT to_regclass('here') IS NOT NULL", &[]).await.unwrap();
     assert!(!seen.get::<_, bool>(0));
 }
 
@@ -43,10 +40,7 @@ async fn database_dropped_is_gone() {
     drop(db);
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
     loop {
-        let left = client
-            .query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name])
-            .await
-            .unwrap();
+        let left = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await.unwrap();
         if left.is_none() {
             break;
         }

@@ -52,7 +52,10 @@ pub async fn export(home: &Home, stage: &Stage, batch: &str, units: u64) -> Resu
     if rows != units {
         return Err(unexpected("fetch the pack", &format!("{units} codes"), rows));
     }
-    screen::step("fetch it through signed URLs", &format!("{} part(s), {} codes, SHA-256 agree", parts.len(), screen::count(rows)));
+    screen::step(
+        "fetch it through signed URLs",
+        &format!("{} part(s), {} codes, SHA-256 agree", parts.len(), screen::count(rows)),
+    );
 
     refuse_edited(&parts[0]).await?;
     screen::step("fetch with an edited signature", "403, refused");

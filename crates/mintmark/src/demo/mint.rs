@@ -80,7 +80,11 @@ pub async fn watch(
                 )));
             }
             None if Instant::now() > deadline => {
-                return Err(unexpected(what, &format!("an end within {} s", within.as_secs()), &thing["state"]));
+                return Err(unexpected(
+                    what,
+                    &format!("an end within {} s", within.as_secs()),
+                    &thing["state"],
+                ));
             }
             None => {}
         }

@@ -1,5 +1,7 @@
 //! Scan as a person, again, as a crawler, and an unknown code.
 
+use std::time::{Duration, Instant};
+
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, USER_AGENT};
 use serde_json::Value;
@@ -11,17 +13,23 @@ use crate::screen;
 use super::export::Pack;
 use super::{Stage, unexpected};
 
-const PHONE: &str =
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
+const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1";
 const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+
+/// Two seconds, and what a busy machine adds.
+const SCANNABLE_WITHIN: Duration = Duration::from_secs(5);
 
 /// The four scans of the journey, and one of the page that a person sees.
 pub async fn scan(stage: &Stage, pack: &Pack) -> Result<(), Failure> {
     let [first, second, ..] = pack.codes.as_slice() else {
-        return Err(Failure::new("the pack holds fewer than two codes: run the demonstration with more units"));
+        return Err(Failure::new(
+            "the pack holds fewer than two codes: run the demonstration with more units",
+        ));
     };
     let first_url = format!("{}/01/{}/21/{first}", stage.scan_url, stage.gtin);
     let second_url = format!("{}/01/{}/21/{second}", stage.scan_url, stage.gtin);
+
+    wait_until_scannable(&first_url).await?;
 
     let (status, scanned) = json_of(&first_url, PHONE).await?;
     expect("scan as a person", status, StatusCode::OK, &scanned, "genuine", "activated_now")?;
@@ -60,6 +68,26 @@ pub async fn scan(stage: &Stage, pack: &Pack) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A scan service learns of a sealed batch within two seconds; a crawler's visit shows it and changes nothing.
+async fn wait_until_scannable(url: &str) -> Result<(), Failure> {
+    let deadline = Instant::now() + SCANNABLE_WITHIN;
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    loop {
+        tick.tick().await;
+        let (status, _) = json_of(url, CRAWLER).await?;
+        if status == StatusCode::OK {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(unexpected(
+                "scan a sealed code",
+                "genuine within two seconds of the sealing",
+                status,
+            ));
+        }
+    }
+}
+
 fn expect(
     step: &str,
     status: StatusCode,
@@ -80,7 +108,10 @@ fn expect(
 /// A code with the same partition that nobody minted: the odds that it exists are below one in 2^66.
 fn forged(code: &str) -> String {
     let (partition, rest) = code.split_at(2);
-    format!("{partition}{}", rest.chars().rev().map(|character| if character == '0' { '1' } else { '0' }).collect::<String>())
+    format!(
+        "{partition}{}",
+        rest.chars().rev().map(|character| if character == '0' { '1' } else { '0' }).collect::<String>()
+    )
 }
 
 async fn json_of(url: &str, agent: &str) -> Result<(StatusCode, Value), Failure> {
@@ -91,5 +122,11 @@ async fn json_of(url: &str, agent: &str) -> Result<(StatusCode, Value), Failure>
 }
 
 async fn get(url: &str, agent: &str, accept: &str) -> Result<reqwest::Response, Failure> {
-    client()?.get(url).header(USER_AGENT, agent).header(ACCEPT, accept).send().await.map_err(|error| away(url, &error))
+    client()?
+        .get(url)
+        .header(USER_AGENT, agent)
+        .header(ACCEPT, accept)
+        .send()
+        .await
+        .map_err(|error| away(url, &error))
 }

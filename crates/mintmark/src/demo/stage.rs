@@ -48,7 +48,10 @@ impl Stage {
         let variables = home.dev_env();
         let get = |name: &str| {
             variables.get(name).cloned().ok_or_else(|| {
-                Failure::new(format!("{} does not name {name}: start the platform with `make run`", home.path("dev.env").display()))
+                Failure::new(format!(
+                    "{} does not name {name}: start the platform with `make run`",
+                    home.path("dev.env").display()
+                ))
             })
         };
         Ok(Self {

@@ -64,7 +64,8 @@ impl Databases {
             for login in database.logins {
                 passwords.push((*login, database_password(home, login)?));
             }
-            let logins: Vec<(&str, &str)> = passwords.iter().map(|(login, word)| (*login, word.as_str())).collect();
+            let logins: Vec<(&str, &str)> =
+                passwords.iter().map(|(login, word)| (*login, word.as_str())).collect();
             let what = Provision {
                 database: database.name,
                 owner: database.owner,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use mintmark_auth::control;
-use secrecy::ExposeSecret;
 use mintmark_auth::{DEFAULT_ISSUER, SigningKey, audience, scope};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -28,7 +28,8 @@ impl Keys {
         let trust_bundle = home.path("trust-bundle.json");
         write_private(&trust_bundle, &bundle(&home.key("control-plane.pem", signing_key)?)?)?;
         Ok(Self {
-            control_token: home.key("control-token", || Ok(control::generate().expose_secret().to_owned()))?,
+            control_token: home
+                .key("control-token", || Ok(control::generate().expose_secret().to_owned()))?,
             control_signing_key,
             session_signing_key: home.key_file("session.pem", signing_key)?,
             trust_bundle,
@@ -50,8 +51,11 @@ fn signing_key() -> Result<String, Failure> {
 
 /// The trust bundle: who may sign what. Only what runs today is granted anything.
 fn bundle(control_plane_pem: &str) -> Result<String, Failure> {
-    let key = SigningKey::from_pem(control_plane_pem)
-        .map_err(|error| Failure::new(format!("keys/control-plane.pem cannot be read ({error}): remove it to have it made again")))?;
+    let key = SigningKey::from_pem(control_plane_pem).map_err(|error| {
+        Failure::new(format!(
+            "keys/control-plane.pem cannot be read ({error}): remove it to have it made again"
+        ))
+    })?;
     let mut entry = serde_json::to_value(key.public_jwk())
         .map_err(|error| Failure::new(format!("could not write the trust bundle: {error}")))?;
     if let Value::Object(members) = &mut entry {

@@ -56,7 +56,10 @@ pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {
         services.stop().await;
     }
     databases.stop();
-    screen::line(&format!("Stopped. The data stays in {}; `make run` finds it again.", home.root().display()));
+    screen::line(&format!(
+        "Stopped. The data stays in {}; `make run` finds it again.",
+        home.root().display()
+    ));
     outcome
 }
 
@@ -91,16 +94,21 @@ fn print_next_steps(home: &Home, stage: &Stage) {
     screen::line(&format!("API, and a page to read it   {}/docs/", stage.control_url));
     screen::line(&format!("scan a code                  {}/<code>", stage.scan_url));
     screen::line(&format!("addresses and credentials    . {}", env.display()));
-    screen::line("list your brands             curl -sH \"Authorization: Bearer $MINTMARK_SESSION\" $MINTMARK_CONTROL_URL/v1/brands");
-    screen::line("scan the demo's code         curl -s -A 'Mozilla/5.0 (iPhone)' -H 'Accept: application/json' $MINTMARK_SCAN_URL/01/$MINTMARK_GTIN/21/$MINTMARK_CODE");
+    screen::line(
+        "list your brands             curl -sH \"Authorization: Bearer $MINTMARK_SESSION\" $MINTMARK_CONTROL_URL/v1/brands",
+    );
+    screen::line(
+        "scan the demo's code         curl -s -A 'Mozilla/5.0 (iPhone)' -H 'Accept: application/json' $MINTMARK_SCAN_URL/01/$MINTMARK_GTIN/21/$MINTMARK_CODE",
+    );
     screen::line("the demonstration again      make demo");
     screen::line(&format!("logs                         {}", home.path("logs").display()));
     println!("\nCtrl-C stops everything.");
 }
 
 fn refuse_a_full_disk(home: &Home) -> Result<(), Failure> {
-    let disk = nix::sys::statvfs::statvfs(home.root())
-        .map_err(|error| Failure::new(format!("could not read the free space of {}: {error}", home.root().display())))?;
+    let disk = nix::sys::statvfs::statvfs(home.root()).map_err(|error| {
+        Failure::new(format!("could not read the free space of {}: {error}", home.root().display()))
+    })?;
     let free = disk.blocks_available() as u64 * disk.fragment_size() as u64;
     if free < LEAST_FREE_BYTES {
         return Err(Failure::new(format!(

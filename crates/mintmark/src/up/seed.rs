@@ -57,13 +57,19 @@ struct Product {
 
 /// Makes what is missing, and gives the stage on which the demonstration plays.
 pub async fn seed(home: &Home, addresses: &Addresses, keys: &Keys) -> Result<Stage, Failure> {
-    let catalogue: Catalogue = serde_json::from_str(CATALOGUE)
-        .map_err(|error| Failure::new(format!("crates/mintmark/demo/catalogue.json is not valid: {error}")))?;
+    let catalogue: Catalogue = serde_json::from_str(CATALOGUE).map_err(|error| {
+        Failure::new(format!("crates/mintmark/demo/catalogue.json is not valid: {error}"))
+    })?;
     let base = format!("http://{}", addresses.control_http);
     let admin = Control::new(&base, &keys.control_token)?;
 
     for tenant in [&catalogue.tenant, &catalogue.production_tenant] {
-        admin.ensure("/api/admin/tenants", &json!({ "id": tenant.id, "name": tenant.name, "tier": tenant.tier })).await?;
+        admin
+            .ensure(
+                "/api/admin/tenants",
+                &json!({ "id": tenant.id, "name": tenant.name, "tier": tenant.tier }),
+            )
+            .await?;
     }
     let users = ensure_users(&admin, &catalogue).await?;
     let owner = catalogue
@@ -79,7 +85,9 @@ pub async fn seed(home: &Home, addresses: &Addresses, keys: &Keys) -> Result<Sta
     let brand = ensure_brand(&person, &catalogue.brand.name).await?;
     for user in &catalogue.users {
         if let (Some(role), Some(id)) = (&user.role, users.get(&user.email)) {
-            admin.ensure("/api/admin/memberships", &json!({ "userId": id, "brandId": brand, "role": role })).await?;
+            admin
+                .ensure("/api/admin/memberships", &json!({ "userId": id, "brandId": brand, "role": role }))
+                .await?;
         }
     }
     let products = ensure_products(&person, &brand, &catalogue.products).await?;
@@ -125,7 +133,11 @@ async fn ensure_brand(person: &Control, name: &str) -> Result<String, Failure> {
 }
 
 /// `(product id, GTIN)` in the order of the catalogue.
-async fn ensure_products(person: &Control, brand: &str, wanted: &[Product]) -> Result<Vec<(String, String)>, Failure> {
+async fn ensure_products(
+    person: &Control,
+    brand: &str,
+    wanted: &[Product],
+) -> Result<Vec<(String, String)>, Failure> {
     for product in wanted {
         let mut body = json!({ "brandId": brand, "gtin": product.gtin, "name": product.name });
         if let Some(template) = &product.destination_template {

@@ -34,8 +34,9 @@ impl Services {
         let mut running = Vec::new();
         for service in described(home, addresses, keys, databases)? {
             let log = home.path("logs").join(format!("{}.log", service.name));
-            let process = Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)
-                .map_err(|error| Failure::new(error.to_string()))?;
+            let process =
+                Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)
+                    .map_err(|error| Failure::new(error.to_string()))?;
             running.push((service.name, process));
         }
         Ok(Self { running, logs: home.path("logs") })
@@ -63,7 +64,10 @@ impl Services {
             for (name, process) in &mut self.running {
                 if let Some(status) = process.ended() {
                     let log = self.logs.join(format!("{name}.log"));
-                    return Failure::new(format!("{name} ended by itself ({status}); its log says why: {}", log.display()));
+                    return Failure::new(format!(
+                        "{name} ended by itself ({status}); its log says why: {}",
+                        log.display()
+                    ));
                 }
             }
         }
@@ -97,35 +101,54 @@ fn described(
     databases: &Databases,
 ) -> Result<Vec<Described>, Failure> {
     let peppers = format!("1:{}", keys.code_pepper);
-    let directory = environment(addresses.directory_ops, [
-        ("DIRECTORY_GRPC_ADDR", addresses.directory_grpc.to_string()),
-        ("DIRECTORY_DATABASE_URL", databases.url(home, "resolver_directory", "mintmark_resolver")?),
-        ("CODE_PEPPERS", peppers.clone()),
-        ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
-    ]);
-    let scan = environment(addresses.scan_ops, [
-        ("SCAN_HTTP_ADDR", addresses.scan_http.to_string()),
-        ("SCAN_DATABASE_URL", databases.url(home, "resolver_scan", "mintmark_resolver")?),
-        ("CODE_PEPPERS", peppers),
-    ]);
-    let control = environment(addresses.control_ops, [
-        ("CONTROL_HTTP_ADDR", addresses.control_http.to_string()),
-        ("CONTROL_GRPC_ADDR", addresses.control_grpc.to_string()),
-        ("CONTROL_DATABASE_URL", databases.url(home, "control_app", "mintmark_control")?),
-        ("PPOS_CONTROL_TOKEN", keys.control_token.clone()),
-        ("CONTROL_SIGNING_KEY_FILE", keys.control_signing_key.display().to_string()),
-        ("SESSION_SIGNING_KEY_FILE", keys.session_signing_key.display().to_string()),
-        ("CODE_MASTER_KEY", keys.code_master_key.clone()),
-        ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
-        ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
-        ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
-        ("EXPORT_STORE_URL", format!("file://{}", home.path("objects").display())),
-        ("EXPORT_URL_SIGNING_KEY", keys.export_url_signing_key.clone()),
-    ]);
+    let directory = environment(
+        addresses.directory_ops,
+        [
+            ("DIRECTORY_GRPC_ADDR", addresses.directory_grpc.to_string()),
+            ("DIRECTORY_DATABASE_URL", databases.url(home, "resolver_directory", "mintmark_resolver")?),
+            ("CODE_PEPPERS", peppers.clone()),
+            ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
+        ],
+    );
+    let scan = environment(
+        addresses.scan_ops,
+        [
+            ("SCAN_HTTP_ADDR", addresses.scan_http.to_string()),
+            ("SCAN_DATABASE_URL", databases.url(home, "resolver_scan", "mintmark_resolver")?),
+            ("CODE_PEPPERS", peppers),
+        ],
+    );
+    let control = environment(
+        addresses.control_ops,
+        [
+            ("CONTROL_HTTP_ADDR", addresses.control_http.to_string()),
+            ("CONTROL_GRPC_ADDR", addresses.control_grpc.to_string()),
+            ("CONTROL_DATABASE_URL", databases.url(home, "control_app", "mintmark_control")?),
+            ("PPOS_CONTROL_TOKEN", keys.control_token.clone()),
+            ("CONTROL_SIGNING_KEY_FILE", keys.control_signing_key.display().to_string()),
+            ("SESSION_SIGNING_KEY_FILE", keys.session_signing_key.display().to_string()),
+            ("CODE_MASTER_KEY", keys.code_master_key.clone()),
+            ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
+            ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
+            ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
+            ("EXPORT_STORE_URL", format!("file://{}", home.path("objects").display())),
+            ("EXPORT_URL_SIGNING_KEY", keys.export_url_signing_key.clone()),
+        ],
+    );
     Ok(vec![
-        Described { name: "directory", program: "resolver", arguments: &["directory"], environment: directory },
+        Described {
+            name: "directory",
+            program: "resolver",
+            arguments: &["directory"],
+            environment: directory,
+        },
         Described { name: "scan", program: "resolver", arguments: &["scan"], environment: scan },
-        Described { name: "control-plane", program: "control-plane", arguments: &["serve"], environment: control },
+        Described {
+            name: "control-plane",
+            program: "control-plane",
+            arguments: &["serve"],
+            environment: control,
+        },
     ])
 }
 

@@ -1,0 +1,212 @@
+//! Who asks: a person, whose scan counts, or a machine, whose scan leaves no trace; and on what kind of device.
+//!
+//! The rule decides side effects alone. A machine that it mistakes for a person activates a code; a person whom it
+//! mistakes for a machine still gets the true answer. It looks at each byte of the User-Agent once and allocates nothing.
+
+/// What a request says about its sender; each value is a header as it came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Signals<'a> {
+    /// `User-Agent`.
+    pub user_agent: &'a [u8],
+    /// `Sec-Purpose`, or the older `Purpose`, `X-Purpose`, `X-Moz`.
+    pub purpose: Option<&'a [u8]>,
+    /// The method is HEAD.
+    pub head: bool,
+}
+
+impl Signals<'_> {
+    /// Whether this scan counts as a person's: it may activate, and it leaves a row of telemetry.
+    pub fn is_person(&self) -> bool {
+        !self.head
+            && !self.user_agent.is_empty()
+            && !self.purpose.is_some_and(announces_a_fetch_ahead)
+            && !names_a_machine(self.user_agent)
+    }
+}
+
+/// The kind of device, as coarse as telemetry keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeviceClass {
+    /// A telephone.
+    Phone,
+    /// A tablet.
+    Tablet,
+    /// A desktop or laptop computer.
+    Desktop,
+    /// Anything else, or nothing said.
+    Other,
+}
+
+impl DeviceClass {
+    /// Reads the class from a User-Agent.
+    pub fn of(user_agent: &[u8]) -> Self {
+        let has = |word: &str| contains(user_agent, word.as_bytes());
+        if has("ipad") || has("tablet") {
+            DeviceClass::Tablet
+        } else if has("iphone") || has("mobile") {
+            DeviceClass::Phone
+        } else if has("android") {
+            // By convention a tablet's Android browser leaves out "Mobile".
+            DeviceClass::Tablet
+        } else if has("windows nt") || has("macintosh") || has("x11") || has("cros") {
+            DeviceClass::Desktop
+        } else {
+            DeviceClass::Other
+        }
+    }
+
+    /// The word in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeviceClass::Phone => "phone",
+            DeviceClass::Tablet => "tablet",
+            DeviceClass::Desktop => "desktop",
+            DeviceClass::Other => "other",
+        }
+    }
+}
+
+fn announces_a_fetch_ahead(purpose: &[u8]) -> bool {
+    ["prefetch", "prerender", "preview"].iter().any(|word| contains(purpose, word.as_bytes()))
+}
+
+/// Words of crawlers, link previewers, mail scanners, monitors and libraries, in lower case, by their first letter.
+///
+/// `okhttp` is missing on purpose: it is how scanner apps on telephones speak, and there a person holds the product.
+fn words_starting(first: u8) -> &'static [&'static str] {
+    match first {
+        b'a' => &["apache-httpclient", "aiohttp", "axios", "archive.org", "ahrefs"],
+        b'b' => &["bot", "barracuda"],
+        b'c' => &["crawl", "curl/", "chrome-lighthouse", "check_http"],
+        b'd' => &["discord", "dataprovider", "dotnet httpclient"],
+        b'e' => &["embedly", "electron-fetch"],
+        b'f' => &["facebookexternalhit", "facebookcatalog", "fetcher", "feedfetcher", "flipboard"],
+        b'g' => &[
+            "go-http-client",
+            "google-inspectiontool",
+            "google-read-aloud",
+            "google-safety",
+            "googleother",
+            "grpc",
+        ],
+        b'h' => &["headless", "httpx", "httpie", "http_request", "httrack", "hubspot"],
+        b'i' => &["iframely", "insomnia"],
+        b'j' => &["java/", "jakarta"],
+        b'l' => &["lighthouse", "libwww", "linkcheck"],
+        b'm' => &["mediapartners", "meta-external", "mimecast", "monitor"],
+        b'n' => &["node-fetch", "nutch", "node.js"],
+        b'o' => &["outbrain"],
+        b'p' => &[
+            "pingdom",
+            "postman",
+            "preview",
+            "proofpoint",
+            "python-",
+            "python/",
+            "phantomjs",
+            "php/",
+            "perl",
+            "puppeteer",
+            "playwright",
+            "pinterest/0",
+        ],
+        b'q' => &["qwantify"],
+        b'r' => &["reqwest", "ruby", "rest-client"],
+        b's' => &["scanner", "scrap", "selenium", "slack", "slurp", "snapchat", "spider", "synthetic"],
+        b't' => &["telegram", "tumblr/"],
+        b'u' => &["uptime", "undici", "urllib", "urlresolver"],
+        b'v' => &["validator", "viber", "vkshare"],
+        b'w' => &["wget", "whatsapp", "winhttp", "w3c_"],
+        b'z' => &["zgrab", "zoominfo"],
+        _ => &[],
+    }
+}
+
+fn names_a_machine(user_agent: &[u8]) -> bool {
+    (0..user_agent.len()).any(|at| {
+        words_starting(user_agent[at].to_ascii_lowercase())
+            .iter()
+            .any(|word| starts_with(&user_agent[at..], word.as_bytes()) && !spares(user_agent, at, word))
+    })
+}
+
+/// Cubot makes telephones.
+fn spares(user_agent: &[u8], at: usize, word: &str) -> bool {
+    word == "bot" && at >= 2 && user_agent[at - 2..at].eq_ignore_ascii_case(b"cu")
+}
+
+fn starts_with(text: &[u8], word: &[u8]) -> bool {
+    text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word)
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
+    const PIXEL: &str = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36";
+    const CUBOT: &str = "Mozilla/5.0 (Linux; Android 9; CUBOT_X18_Plus) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/90.0 Mobile Safari/537.36";
+    const TABLET: &str = "Mozilla/5.0 (Linux; Android 14; SM-X710) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+    const IPAD: &str = "Mozilla/5.0 (iPad; CPU OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1";
+    const LINUX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0";
+    const IN_APP: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21G93 [FBAN/FBIOS;FBAV/480.0.0.36.108;FBBV/1]";
+
+    fn is_person(user_agent: &str) -> bool {
+        Signals { user_agent: user_agent.as_bytes(), ..Signals::default() }.is_person()
+    }
+
+    #[test]
+    fn is_person_for_browsers() {
+        for user_agent in [IPHONE, PIXEL, CUBOT, TABLET, IPAD, LINUX, IN_APP, "okhttp/4.12.0"] {
+            assert!(is_person(user_agent), "{user_agent}");
+        }
+    }
+
+    #[test]
+    fn is_person_not_for_machines() {
+        for user_agent in [
+            "",
+            "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+            "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
+            "WhatsApp/2.23.20.0",
+            "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+            "curl/8.5.0",
+            "python-requests/2.32",
+            "Python/3.12 aiohttp/3.9",
+            "Go-http-client/2.0",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0 Safari/537.36",
+            "Mozilla/5.0 (compatible; Yahoo! Slurp; http://help.yahoo.com/help/us/ysearch/slurp)",
+            "Baiduspider/2.0",
+            "SOMETHING-CRAWLER",
+        ] {
+            assert!(!is_person(user_agent), "{user_agent}");
+        }
+    }
+
+    #[test]
+    fn is_person_not_when_fetching_ahead_or_head() {
+        let person = Signals { user_agent: IPHONE.as_bytes(), ..Signals::default() };
+        assert!(person.is_person());
+        assert!(!Signals { head: true, ..person }.is_person());
+        assert!(!Signals { purpose: Some(b"prefetch;prerender"), ..person }.is_person());
+        assert!(!Signals { purpose: Some(b"Preview"), ..person }.is_person());
+    }
+
+    #[test]
+    fn device_class_of_common_browsers() {
+        for (user_agent, class) in [
+            (IPHONE, DeviceClass::Phone),
+            (PIXEL, DeviceClass::Phone),
+            (TABLET, DeviceClass::Tablet),
+            (IPAD, DeviceClass::Tablet),
+            (LINUX, DeviceClass::Desktop),
+            ("okhttp/4.12.0", DeviceClass::Other),
+        ] {
+            assert_eq!(DeviceClass::of(user_agent.as_bytes()), class, "{user_agent}");
+        }
+    }
+}

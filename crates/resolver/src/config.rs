@@ -1,0 +1,151 @@
+//! Configuration of the three commands, from the environment.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mintmark_db::DbConfig;
+use mintmark_service::config::Reader;
+
+use crate::app::network::Network;
+use crate::app::peppers::Peppers;
+
+/// Configuration of `resolver scan`.
+pub struct ScanConfig {
+    /// Where scans are answered.
+    pub http_addr: SocketAddr,
+    /// The database, as the login `resolver_scan`.
+    pub database: DbConfig,
+    /// Connections on which scans' questions are pipelined.
+    pub connections: usize,
+    /// The keys under which codes are stored.
+    pub peppers: Peppers,
+    /// Codes that the cache holds at most.
+    pub cache_entries: u64,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
+}
+
+impl ScanConfig {
+    /// Reads it; problems are kept by the reader.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let http_addr = reader.addr("SCAN_HTTP_ADDR", "127.0.0.1:8081", "where scans are answered");
+        let database = DbConfig::read(reader, "SCAN_DATABASE_URL");
+        let connections = reader.number(
+            "SCAN_DATABASE_CONNECTIONS",
+            4,
+            1..=64,
+            "database connections on which the questions of all scans are pipelined",
+        );
+        let peppers = peppers(reader);
+        let cache_entries = reader.number(
+            "SCAN_CACHE_ENTRIES",
+            1_000_000,
+            1..=100_000_000,
+            "codes that the cache holds at most, about 100 bytes each",
+        );
+        let trusted_proxies = trusted_proxies(reader);
+        Some(ScanConfig {
+            http_addr: http_addr?,
+            database: database?.named("resolver-scan"),
+            connections: connections?,
+            peppers: peppers?,
+            cache_entries: cache_entries?,
+            trusted_proxies: trusted_proxies?,
+        })
+    }
+}
+
+/// Configuration of `resolver directory`.
+pub struct DirectoryConfig {
+    /// Where the control plane publishes.
+    pub grpc_addr: SocketAddr,
+    /// The database, as the login `resolver_directory`.
+    pub database: DbConfig,
+    /// The keys under which codes are stored; the highest number is for new partitions.
+    pub peppers: Peppers,
+    /// The trust bundle.
+    pub trust_bundle: PathBuf,
+}
+
+impl DirectoryConfig {
+    /// Reads it; problems are kept by the reader.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let grpc_addr =
+            reader.addr("DIRECTORY_GRPC_ADDR", "127.0.0.1:9081", "where the control plane publishes");
+        let database = DbConfig::read(reader, "DIRECTORY_DATABASE_URL");
+        let peppers = peppers(reader);
+        let trust_bundle =
+            reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
+        Some(DirectoryConfig {
+            grpc_addr: grpc_addr?,
+            database: database?.named("resolver-directory"),
+            peppers: peppers?,
+            trust_bundle: trust_bundle?,
+        })
+    }
+}
+
+/// Configuration of `resolver migrate`.
+pub struct MigrateConfig {
+    /// The database, as the login `resolver_owner`.
+    pub database: DbConfig,
+}
+
+impl MigrateConfig {
+    /// Reads it; problems are kept by the reader.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let database = DbConfig::read(reader, "RESOLVER_MIGRATION_DATABASE_URL")?;
+        Some(MigrateConfig { database: database.named("resolver-migrate") })
+    }
+}
+
+fn peppers(reader: &mut Reader) -> Option<Peppers> {
+    let about =
+        "number:key pairs like 1:BASE64,2:BASE64, each key 32 bytes; the highest number is for new codes";
+    let text = reader.secret("CODE_PEPPERS", about)?;
+    Peppers::parse(text.expose()).map_err(|sentence| reader.problem("CODE_PEPPERS", sentence)).ok()
+}
+
+fn trusted_proxies(reader: &mut Reader) -> Option<Vec<Network>> {
+    let about = "blocks of proxies whose X-Forwarded-For is believed, like 10.0.0.0/8,fd00::/8; unset: none";
+    let text = reader.optional("SCAN_TRUSTED_PROXIES", about)?;
+    text.iter()
+        .flat_map(|blocks| blocks.split(','))
+        .map(|block| block.trim().parse())
+        .collect::<Result<_, String>>()
+        .map_err(|sentence| reader.problem("SCAN_TRUSTED_PROXIES", sentence))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_names_every_variable_that_is_wrong() {
+        let mut reader = Reader::from_pairs([
+            ("APP_ENV", "test"),
+            ("SCAN_HTTP_ADDR", "here"),
+            ("SCAN_DATABASE_URL", "postgres://resolver_scan@/r?host=/tmp"),
+            ("CODE_PEPPERS", "1:c2VjcmV0"),
+            ("SCAN_TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
+        ]);
+        let config = ScanConfig::read(&mut reader);
+        let errors = reader.finish(config).err().unwrap();
+        let names: Vec<&str> = errors.problems().map(|(name, _)| name).collect();
+        assert_eq!(names, ["SCAN_HTTP_ADDR", "CODE_PEPPERS", "SCAN_TRUSTED_PROXIES"]);
+        assert!(!errors.to_string().contains("c2VjcmV0"), "{errors}");
+    }
+
+    #[test]
+    fn read_of_the_least_configuration_has_the_defaults() {
+        let mut reader = Reader::from_pairs([
+            ("SCAN_DATABASE_URL", "postgres://resolver_scan@/r?host=/tmp"),
+            ("CODE_PEPPERS", "1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ]);
+        let config = ScanConfig::read(&mut reader).unwrap();
+        assert_eq!(config.http_addr.to_string(), "127.0.0.1:8081");
+        assert_eq!(config.cache_entries, 1_000_000);
+        assert!(config.trusted_proxies.is_empty());
+    }
+}

@@ -1,0 +1,6 @@
+//! The directory's gRPC interface.
+
+mod service;
+mod views;
+
+pub use service::DirectoryRpc;
