@@ -34,6 +34,27 @@ impl From<std::io::Error> for Failure {
     }
 }
 
+impl From<mintmark_devstack::DevstackError> for Failure {
+    fn from(error: mintmark_devstack::DevstackError) -> Self {
+        Self::new(chain(&error))
+    }
+}
+
+/// An error and its causes in one sentence; a full disk anywhere below says what to do.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = match inner.downcast_ref::<std::io::Error>() {
+            Some(io) => describe_io(io),
+            None => inner.to_string(),
+        };
+        sentence = format!("{sentence}: {words}");
+        cause = inner.source();
+    }
+    sentence
+}
+
 /// An I/O error in words; a full disk says so.
 pub fn describe_io(error: &std::io::Error) -> String {
     match error.kind() {

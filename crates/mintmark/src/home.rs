@@ -125,7 +125,7 @@ pub fn random_password() -> Result<String, Failure> {
 }
 
 /// Writes a file that only its owner may read, whole or not at all.
-pub fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+pub fn write_private(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
     let staged = path.with_extension("new");
     let mut file = fs::OpenOptions::new()
         .create(true)
@@ -134,7 +134,7 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
         .mode(0o600)
         .open(&staged)
         .doing(format_args!("write {}", path.display()))?;
-    file.write_all(text.as_bytes()).doing(format_args!("write {}", path.display()))?;
+    file.write_all(bytes.as_ref()).doing(format_args!("write {}", path.display()))?;
     file.sync_all().doing(format_args!("write {}", path.display()))?;
     fs::rename(&staged, path).doing(format_args!("write {}", path.display()))
 }

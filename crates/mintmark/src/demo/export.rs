@@ -7,8 +7,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Control, away, client, text};
-use crate::failure::{Doing, Failure};
-use crate::home::Home;
+use crate::failure::Failure;
+use crate::home::{Home, write_private};
 use crate::screen;
 
 use super::mint::watch;
@@ -46,7 +46,7 @@ pub async fn export(home: &Home, stage: &Stage, batch: &str, units: u64) -> Resu
     for part in &parts {
         let bytes = fetch(part).await?;
         let name = home.path(&format!("demo-pack-part-{}.zip", part["part"]));
-        std::fs::write(&name, &bytes).doing(format_args!("write {}", name.display()))?;
+        write_private(&name, &bytes)?;
         rows += read_codes(bytes, &mut codes)?;
     }
     if rows != units {

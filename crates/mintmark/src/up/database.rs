@@ -1,15 +1,16 @@
 //! A private Postgres cluster: a database for each service, a least-privileged login for each role.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mintmark_devstack::{PostgresOptions, PostgresServer, Provision};
+use mintmark_devstack::{DevstackError, PostgresOptions, PostgresServer, Provision};
 
 use crate::failure::{Doing, Failure};
 use crate::home::Home;
 use crate::screen;
 
 use super::keys::database_password;
-use super::services::program;
+use super::program::program;
 
 /// One service's database.
 struct Owned {
@@ -51,9 +52,16 @@ impl Databases {
     /// Starts the cluster, making it on the first start.
     pub fn start(home: &Home) -> Result<Self, Failure> {
         let password = database_password(home, "superuser")?;
-        let server = PostgresServer::start(PostgresOptions::durable(home.path("postgres"), password))
-            .map_err(|error| Failure::new(error.to_string()))?;
-        screen::step("postgres", &format!("private cluster in {}", home.path("postgres").display()));
+        let inside = home.path("postgres");
+        let (server, dir) =
+            match PostgresServer::start(PostgresOptions::durable(inside.clone(), password.clone())) {
+                Err(DevstackError::Unreachable { .. }) => {
+                    let outside = reachable_folder(home)?;
+                    (PostgresServer::start(PostgresOptions::durable(outside.clone(), password))?, outside)
+                }
+                started => (started?, inside),
+            };
+        screen::step("postgres", &format!("private cluster in {}", dir.display()));
         Ok(Self { server })
     }
 
@@ -72,7 +80,7 @@ impl Databases {
                 roles_sql: database.roles,
                 logins: &logins,
             };
-            self.server.provision(&what).await.map_err(|error| Failure::new(error.to_string()))?;
+            self.server.provision(&what).await?;
             self.migrate(home, database)?;
         }
         screen::step("databases", "mintmark_control, mintmark_resolver: migrated");
@@ -112,4 +120,18 @@ impl Databases {
         }
         Ok(())
     }
+}
+
+/// Where the cluster of this folder lives when root's Postgres user may not enter it, as under `/root`: a folder of its
+/// own below `/var/lib/mintmark`, with a link to it in ours so that a person finds it.
+fn reachable_folder(home: &Home) -> Result<PathBuf, Failure> {
+    let digest = ring::digest::digest(&ring::digest::SHA256, home.root().as_os_str().as_encoded_bytes());
+    let name: String = digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let folder = Path::new("/var/lib/mintmark").join(name);
+    std::fs::create_dir_all(&folder).doing(format_args!("make {}", folder.display()))?;
+    let link = home.path("postgres-is-in");
+    if !link.exists() {
+        std::os::unix::fs::symlink(&folder, &link).doing(format_args!("link {}", link.display()))?;
+    }
+    Ok(folder.join("postgres"))
 }

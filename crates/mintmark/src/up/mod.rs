@@ -3,6 +3,7 @@
 mod addresses;
 mod database;
 mod keys;
+mod program;
 mod seed;
 mod services;
 

@@ -13,6 +13,7 @@ use crate::screen;
 use super::addresses::Addresses;
 use super::database::Databases;
 use super::keys::Keys;
+use super::program::program;
 
 /// How long a service may take from start to ready: the first start warms caches on a cold disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -35,8 +36,7 @@ impl Services {
         for service in described(home, addresses, keys, databases)? {
             let log = home.path("logs").join(format!("{}.log", service.name));
             let process =
-                Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)
-                    .map_err(|error| Failure::new(error.to_string()))?;
+                Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)?;
             running.push((service.name, process));
         }
         Ok(Self { running, logs: home.path("logs") })
@@ -163,17 +163,4 @@ fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec
         }
     }
     variables
-}
-
-/// A program of ours: it lies beside this one.
-pub fn program(name: &str) -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe()?;
-    let path = own.with_file_name(name);
-    if !path.exists() {
-        return Err(Failure::new(format!(
-            "the program '{name}' is missing beside {}: run `make build` first",
-            own.display()
-        )));
-    }
-    Ok(path)
 }
