@@ -11,13 +11,16 @@ target_dir = $(or $(CARGO_TARGET_DIR),target)
 mintmark = $(target_dir)/$(profile_dir)/mintmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-check build run demo test check fmt clean
+.PHONY: help setup setup-test setup-check build run demo test check fmt clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-setup: ## Install what the build and the tests need (idempotent).
+setup: ## Install what the build needs (idempotent).
 	@deploy/setup/setup.sh build
+
+setup-test: ## Install what the tests need as well (idempotent).
+	@deploy/setup/setup.sh test
 
 setup-check: ## Install what the checks need as well (idempotent).
 	@deploy/setup/setup.sh check
@@ -31,7 +34,7 @@ run: build ## Start the platform, show the main job, stay up until Ctrl-C (DEMO=
 demo: build ## Repeat the demonstration against a running platform; exits 0 only if every step gave what it should.
 	@$(mintmark) --home $(MINTMARK_HOME) demo
 
-test: setup ## Run every test against real servers that the tests start and stop themselves.
+test: setup-test ## Run every test against real servers that the tests start and stop themselves.
 	$(CARGO) build --workspace --bins --tests
 	$(CARGO) test --workspace --quiet
 

@@ -12,6 +12,8 @@ const FILES: &[&str] = &["mintmark/directory/v1/directory.proto"];
 
 /// Up to 3.2 MB a message: decoded as a slice of the received buffer instead of a copy.
 const DIGESTS: &str = ".mintmark.directory.v1.PublishRequest.digests";
+/// Up to 320 kB, which the client keeps for a second attempt.
+const REVOKED_DIGESTS: &str = ".mintmark.directory.v1.RevokeCodesRequest.digests";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={ROOT}");
@@ -22,6 +24,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
 
-    tonic_prost_build::configure().bytes(DIGESTS).compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(DIGESTS).bytes(REVOKED_DIGESTS).compile_fds(descriptors)?;
     Ok(())
 }

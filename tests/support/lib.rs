@@ -92,11 +92,20 @@ impl Platform {
     /// # Errors
     /// With everything that it printed, when it did not come up.
     pub fn start(home: &Home, options: &[&str]) -> Result<Self, String> {
+        Self::start_with(home, options, &[])
+    }
+
+    /// The same with variables for the launcher.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(home: &Home, options: &[&str], variables: &[(&str, &str)]) -> Result<Self, String> {
         let mut launcher = Command::new(program("mintmark"))
             .arg("--home")
             .arg(home.path())
             .args(["up", "--free-ports"])
             .args(options)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -39,6 +39,8 @@ actions! {
     ListBrands "list_brands": Rule::TenantMember, OnTenant, "tenant";
     /// See a brand.
     ViewBrand "view_brand": Rule::Brand(BrandRole::Member), OnBrand, "brand";
+    /// Change how a brand looks on the verification page.
+    UpdateBrand "update_brand": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
 
     /// Create a product.
     CreateProduct "create_product": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
@@ -49,6 +51,10 @@ actions! {
 
     /// Submit a mint request (minting-security: Admin or Owner).
     SubmitMint "submit_mint": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
+    /// Recall a batch, or codes of one, for ever.
+    RevokeBatch "revoke_batch": Rule::Brand(BrandRole::Admin), OnBrand, "batch";
+    /// Destroy the secret that a batch's codes are derived from, for ever.
+    DestroyBatchSecret "destroy_secret": Rule::Brand(BrandRole::Owner), OnBrand, "batch";
     /// View batches, tokens and events (minting-security: any member with brand access).
     ViewBatch "view_batch": Rule::Brand(BrandRole::Member), OnBrand, "batch";
     /// Generate an export (minting-security: Admin or Owner).
@@ -56,8 +62,15 @@ actions! {
     /// Download an export pack (minting-security: any member with brand access).
     DownloadExport "download_export": Rule::Brand(BrandRole::Member), OnBrand, "export";
 
+    /// Exchange a session for a PREFLIGHT_JWT; which scopes it may carry is the role's (`PreflightGrant`).
+    RequestPreflightToken "request_preflight": Rule::TenantMember, OnTenant, "tenant";
+    /// Issue a PREFLIGHT_JWT for a tenant, as its operator.
+    IssuePreflightToken "issue_preflight": Rule::ControlToken, OnTenant, "tenant";
+
     /// Publish codes to the directory.
     PublishCodes "publish_codes": Rule::Scope(scope::DIRECTORY_PUBLISH), OnTenant, "publication";
+    /// Recall a batch, or codes of one, in the directory.
+    RevokeCodes "revoke_codes": Rule::Scope(scope::DIRECTORY_REVOKE), OnTenant, "publication";
     /// Read publications from the directory.
     ReadDirectory "read_directory": Rule::Scope(scope::DIRECTORY_READ), OnTenant, "publication";
 }

@@ -2,6 +2,8 @@
 
 /// Publish codes to the directory.
 pub const DIRECTORY_PUBLISH: &str = "directory:publish";
+/// Recall batches and codes in the directory.
+pub const DIRECTORY_REVOKE: &str = "directory:revoke";
 /// Read publications, activations and scan summaries from the directory.
 pub const DIRECTORY_READ: &str = "directory:read";
 

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::claims::now;
 use crate::jws::{self, TYPE_SERVICE};
-use crate::{SigningKey, Tier};
+use crate::{KeyStore, Minted, PreflightGrant, SigningKey, Tier, audience};
 
+/// How long a PREFLIGHT_JWT lives, from `iat` to `exp`: the most that the contract's verifiers accept.
+const PREFLIGHT_LIFETIME_SECS: i64 = 300;
 /// How long a token between services lives, from `iat` to `exp`.
 const LIFETIME_SECS: i64 = 60;
 /// A token is not handed out any more when it expires sooner than this: the call must arrive before.
@@ -25,11 +27,14 @@ pub struct TokenSource(Arc<Inner>);
 struct Inner {
     service: ServiceName,
     issuer: String,
+    keys: KeyStore,
     state: Mutex<State>,
 }
 
+#[derive(Default)]
 struct State {
-    key: SigningKey,
+    /// The key that signed what is kept: another one in force empties it.
+    kid: String,
     kept: HashMap<TenantId, Vec<Kept>>,
 }
 
@@ -67,10 +72,11 @@ struct Content<'a> {
 }
 
 impl TokenSource {
-    /// A source that signs as `service` with its own key; `issuer` is what the receivers' trust bundle names.
-    pub fn new(service: ServiceName, key: SigningKey, issuer: impl Into<String>) -> Self {
-        let state = Mutex::new(State { key, kept: HashMap::new() });
-        TokenSource(Arc::new(Inner { service, issuer: issuer.into(), state }))
+    /// A source that signs as `service` with its own key, or with whatever key of a [`KeyStore`] is in force; `issuer` is
+    /// what the receivers' trust bundle names.
+    pub fn new(service: ServiceName, keys: impl Into<KeyStore>, issuer: impl Into<String>) -> Self {
+        let (keys, state) = (keys.into(), Mutex::default());
+        TokenSource(Arc::new(Inner { service, issuer: issuer.into(), keys, state }))
     }
 
     /// A token with `sub: service:…` that lives 60 seconds, reused until 15 seconds before its end.
@@ -83,12 +89,14 @@ impl TokenSource {
         scopes: &[&'static str],
     ) -> ServiceToken {
         let now = now();
+        let keys = self.0.keys.current();
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.keep_to(keys.signer());
         if let Some(token) = state.reusable(audience, tenant, scopes, now) {
             return ServiceToken(token);
         }
         let token = Arc::new(self.sign(
-            &state.key,
+            keys.signer(),
             now,
             &Content {
                 audience,
@@ -104,11 +112,21 @@ impl TokenSource {
         ServiceToken(token)
     }
 
-    /// Signs with another key from now on, and hands out nothing that the old one signed.
-    pub fn replace_key(&self, key: SigningKey) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.kept.clear();
-        state.key = key;
+    /// A PREFLIGHT_JWT: the contract's claims, for five minutes. Each is minted afresh, because it is given away.
+    pub fn preflight(&self, grant: &PreflightGrant, tier: Tier) -> Minted {
+        let signed = self.sign(
+            self.0.keys.current().signer(),
+            now(),
+            &Content {
+                audience: audience::PREFLIGHT,
+                tenant: grant.tenant(),
+                scopes: grant.scopes(),
+                subject: grant.subject().to_owned(),
+                tier: Some(tier),
+                lifetime_secs: PREFLIGHT_LIFETIME_SECS,
+            },
+        );
+        Minted::new(signed.raw, signed.expires_at)
     }
 
     fn sign(&self, key: &SigningKey, now: i64, content: &Content<'_>) -> Signed {
@@ -132,6 +150,14 @@ impl TokenSource {
 }
 
 impl State {
+    /// Forgets what another key signed: it may be withdrawn from the receivers' bundle at any moment.
+    fn keep_to(&mut self, signer: &SigningKey) {
+        if self.kid != signer.kid() {
+            self.kept.clear();
+            signer.kid().clone_into(&mut self.kid);
+        }
+    }
+
     fn reusable(
         &self,
         audience: &str,

@@ -7,8 +7,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::claims::{self, Expected};
-use crate::jws::{self, Envelope, TYPE_SESSION, VerifyingKey};
-use crate::{Jwk, SigningKey, TokenError};
+use crate::jws::{self, Envelope, TYPE_SESSION};
+use crate::{KeyStore, TokenError};
 
 /// The audience of sessions; no service token has it.
 pub const SESSION_AUDIENCE: &str = "mintmark:session";
@@ -18,7 +18,7 @@ pub const MAX_SESSION_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Mints the sessions of people: who they are and for how long, never what they may do (that is looked up each time).
 pub struct SessionMinter {
-    key: SigningKey,
+    keys: KeyStore,
     issuer: String,
     max_ttl: Duration,
 }
@@ -29,9 +29,9 @@ pub struct Minted {
     expires_at: DateTime<Utc>,
 }
 
-/// Verifies sessions against the public halves of the session keys.
+/// Verifies sessions against the session keys in force: one that is taken away takes its sessions with it.
 pub struct SessionVerifier {
-    keys: Vec<VerifyingKey>,
+    keys: KeyStore,
     issuer: String,
 }
 
@@ -45,8 +45,8 @@ pub struct VerifiedSession {
 
 impl SessionMinter {
     /// A minter whose sessions live at most `max_ttl`, and never longer than [`MAX_SESSION_TTL`].
-    pub fn new(key: SigningKey, issuer: impl Into<String>, max_ttl: Duration) -> Self {
-        SessionMinter { key, issuer: issuer.into(), max_ttl: max_ttl.min(MAX_SESSION_TTL) }
+    pub fn new(keys: impl Into<KeyStore>, issuer: impl Into<String>, max_ttl: Duration) -> Self {
+        SessionMinter { keys: keys.into(), issuer: issuer.into(), max_ttl: max_ttl.min(MAX_SESSION_TTL) }
     }
 
     /// A session for `user` of `tenant`, for `ttl` or the minter's limit, whichever is shorter; at least one second.
@@ -65,17 +65,17 @@ impl SessionMinter {
             "exp": exp,
             "jti": Uuid::now_v7().simple().to_string(),
         });
-        let raw = SecretString::from(jws::sign(&self.key, TYPE_SESSION, &claims));
-        Minted { raw, expires_at: utc(exp) }
-    }
-
-    /// The public half of the minter's key, for the verifier and the JWKS.
-    pub fn public_jwk(&self) -> Jwk {
-        self.key.public_jwk()
+        let raw = SecretString::from(jws::sign(self.keys.current().signer(), TYPE_SESSION, &claims));
+        Minted::new(raw, exp)
     }
 }
 
 impl Minted {
+    /// `expires_at` in seconds since the epoch.
+    pub(crate) fn new(raw: SecretString, expires_at: i64) -> Self {
+        Minted { raw, expires_at: utc(expires_at) }
+    }
+
     /// The raw token.
     pub fn expose(&self) -> &str {
         self.raw.expose_secret()
@@ -95,15 +95,16 @@ impl std::fmt::Debug for Minted {
 
 impl SessionVerifier {
     /// A verifier for sessions of `issuer` that one of `keys` signed (two during a rotation).
-    pub fn new(keys: Vec<Jwk>, issuer: impl Into<String>) -> Self {
-        SessionVerifier { keys: keys.iter().map(VerifyingKey::new).collect(), issuer: issuer.into() }
+    pub fn new(keys: impl Into<KeyStore>, issuer: impl Into<String>) -> Self {
+        SessionVerifier { keys: keys.into(), issuer: issuer.into() }
     }
 
     /// Verifies a bearer (without the word `Bearer`): header `alg: EdDSA`, `typ: session+jwt`, `kid`; claims `iss`,
     /// `aud: mintmark:session`, `sub: user:usr_…`, `tenantId`, `iat`, `nbf`, `exp`, `jti`.
     pub fn verify(&self, bearer: &str) -> Result<VerifiedSession, TokenError> {
         let envelope = Envelope::open(bearer, TYPE_SESSION)?;
-        let key = self.keys.iter().find(|key| key.kid() == envelope.kid());
+        let keys = self.keys.current();
+        let key = keys.find(envelope.kid());
         let mut claims = envelope.verify(key.ok_or(TokenError::UnknownKey)?)?;
         let expected =
             Expected { issuer: &self.issuer, audience: SESSION_AUDIENCE, max_lifetime: MAX_SESSION_TTL };

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mintmark_auth::{ControlToken, DEFAULT_ISSUER, MAX_SESSION_TTL, SigningKey};
+use mintmark_auth::{ControlToken, DEFAULT_ISSUER, KeyRingError, KeyStore, MAX_SESSION_TTL};
 use mintmark_codes::link::Base;
 use mintmark_db::DbConfig;
+use mintmark_fault::Chain;
 use mintmark_minting::CodeMasterKey;
 use mintmark_objects::StoreConfig;
 use mintmark_service::config::{AppEnv, Reader};
 use url::{Host, Url};
 use zeroize::Zeroizing;
+
+use crate::keys::Keys;
 
 /// Everything that `serve` needs, checked: keys are read and parsed, addresses and URLs make sense together.
 pub struct Config {
@@ -28,10 +31,8 @@ pub struct Config {
     pub control_token: ControlToken,
     /// Who issues our tokens.
     pub issuer: String,
-    /// This service's identity: signs service tokens.
-    pub signing_key: SigningKey,
-    /// Signs people's sessions.
-    pub session_key: SigningKey,
+    /// This service's identity, and what signs people's sessions.
+    pub keys: Keys,
     /// How long a session lives at most.
     pub session_ttl: Duration,
     /// Wraps the secrets that codes are derived from.
@@ -50,6 +51,8 @@ pub struct Config {
     pub export_part_units: u32,
     /// Units published at a time.
     pub mint_chunk_units: u32,
+    /// Between two pulls of a tenant's scans.
+    pub scan_pull: Duration,
     /// Jobs worked on at once; 0: this process runs none.
     pub job_workers: usize,
 }
@@ -65,9 +68,7 @@ impl Config {
         let database = DbConfig::read(reader, "CONTROL_DATABASE_URL");
         let control_token = control_token(reader);
         let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
-        let signing_key =
-            signing_key(reader, "CONTROL_SIGNING_KEY_FILE", "Ed25519 key (PEM) of this service's identity");
-        let session_key = signing_key_apart(reader, signing_key.as_ref());
+        let keys = keys(reader);
         let session_ttl = reader.seconds(
             "SESSION_TTL_SECS",
             43_200,
@@ -92,6 +93,8 @@ impl Config {
             reader.number("EXPORT_PART_UNITS", 50_000, 1..=1_000_000, "units in each part of an export pack");
         let mint_chunk_units =
             reader.number("MINT_CHUNK_UNITS", 50_000, 1..=100_000, "units published at a time");
+        let scan_pull =
+            reader.seconds("SCAN_PULL_SECS", 10, 1..=3_600, "seconds between two pulls of a tenant's scans");
         let job_workers = reader.number("JOB_WORKERS", 2, 0..=64, "jobs worked on at once; 0: none here");
         Some(Config {
             app_env: app_env?,
@@ -100,8 +103,7 @@ impl Config {
             database: database?,
             control_token: control_token?,
             issuer: issuer?,
-            signing_key: signing_key?,
-            session_key: session_key?,
+            keys: keys?,
             session_ttl: session_ttl?,
             code_master_key: code_master_key?,
             directory_url: directory_url?,
@@ -111,6 +113,7 @@ impl Config {
             export_retention: Duration::from_secs(DAY_SECS * retention_days?),
             export_part_units: export_part_units?,
             mint_chunk_units: mint_chunk_units?,
+            scan_pull: scan_pull?,
             job_workers: job_workers?,
         })
     }
@@ -137,27 +140,34 @@ fn control_token(reader: &mut Reader) -> Option<ControlToken> {
     ControlToken::parse(secret.expose()).map_err(|error| reader.problem(NAME, error.to_string())).ok()
 }
 
-fn signing_key(reader: &mut Reader, name: &'static str, about: &'static str) -> Option<SigningKey> {
-    let path = reader.path(name, about)?;
-    let pem = match std::fs::read_to_string(&path) {
-        Ok(pem) => Zeroizing::new(pem),
-        Err(error) => {
-            reader.problem(name, format!("{} cannot be read: {error}", path.display()));
-            return None;
-        }
-    };
-    SigningKey::from_pem(&pem).map_err(|error| reader.problem(name, error.to_string())).ok()
+/// The keys of both files. A session key that is also the service's identity would let whoever holds one act as the other.
+fn keys(reader: &mut Reader) -> Option<Keys> {
+    const SESSION: &str = "SESSION_SIGNING_KEY_FILE";
+    let identity = key_file(
+        reader,
+        "CONTROL_SIGNING_KEY_FILE",
+        "Ed25519 keys (PEM) of this service's identity; the first signs, reloaded when they change",
+    );
+    let session = key_file(
+        reader,
+        SESSION,
+        "other Ed25519 keys (PEM) for people's sessions; the first signs, reloaded when they change",
+    );
+    let keys = Keys { identity: identity?, session: session? };
+    keys.session
+        .apart_from(&keys.identity)
+        .map_err(|error| reader.problem(SESSION, error.to_string()))
+        .ok()?;
+    Some(keys)
 }
 
-/// A session key that is also the service's identity would let a session be signed by whoever holds the latter.
-fn signing_key_apart(reader: &mut Reader, identity: Option<&SigningKey>) -> Option<SigningKey> {
-    const NAME: &str = "SESSION_SIGNING_KEY_FILE";
-    let key = signing_key(reader, NAME, "Ed25519 key (PEM) that signs people's sessions")?;
-    if identity.is_some_and(|identity| identity.kid() == key.kid()) {
-        reader.problem(NAME, "holds the key of CONTROL_SIGNING_KEY_FILE: make a key of its own for sessions");
-        return None;
-    }
-    Some(key)
+fn key_file(reader: &mut Reader, name: &'static str, about: &'static str) -> Option<KeyStore> {
+    let path = reader.path(name, about)?;
+    let unreadable = |error: KeyRingError| match error {
+        KeyRingError::Unreadable(cause) => format!("{} cannot be read: {cause}", path.display()),
+        other => Chain(&other).to_string(),
+    };
+    KeyStore::load(&path).map_err(|error| reader.problem(name, unreadable(error))).ok()
 }
 
 fn code_master_key(reader: &mut Reader) -> Option<CodeMasterKey> {

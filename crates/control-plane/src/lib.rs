@@ -4,6 +4,7 @@ pub mod app;
 mod config;
 pub mod http;
 pub mod jobs;
+mod keys;
 pub mod migrate;
 mod service;
 pub mod store;

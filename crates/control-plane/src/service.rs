@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mintmark_auth::{Jwks, SessionMinter, SessionVerifier, TokenSource};
+use mintmark_auth::{SessionMinter, SessionVerifier, TokenSource};
 use mintmark_db::{DbConfig, Pool};
 use mintmark_ids::ServiceName;
 use mintmark_jobs::{Worker, WorkerConfig};
@@ -16,10 +16,16 @@ use mintmark_web::Edge;
 
 use crate::app::batches::Batches;
 use crate::app::brands::Brands;
+use crate::app::cancel::Cancellations;
 use crate::app::events::Events;
 use crate::app::exports::Exports;
 use crate::app::memberships::Memberships;
+use crate::app::preflight_tokens::PreflightTokens;
+use crate::app::presentation::Presentations;
 use crate::app::products::Products;
+use crate::app::revoke::Revocations;
+use crate::app::scans::Scans;
+use crate::app::secrets::Secrets;
 use crate::app::sessions::Sessions;
 use crate::app::tenants::Tenants;
 use crate::app::tokens::Tokens;
@@ -27,7 +33,7 @@ use crate::app::users::Users;
 use crate::config::Config;
 use crate::http::authenticate::Gate;
 use crate::http::{openapi, routes};
-use crate::jobs::{JobDeps, register};
+use crate::jobs::{JobDeps, register, revive_scan_pulls};
 
 /// Bytes in the largest body: every request of ours is a handful of short fields.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -55,26 +61,32 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
     );
     let store = Store::open(&config.export_store)?;
     let master_key = Arc::new(config.code_master_key);
-    let jwks = Jwks { keys: vec![config.session_key.public_jwk(), config.signing_key.public_jwk()] };
+    let keys = config.keys;
+    keys.keep_fresh(context);
+    let tokens = TokenSource::new(ServiceName::ControlPlane, keys.identity.clone(), &config.issuer);
+
+    let directory = Directory::new(&config.directory_url, tokens.clone())?;
+    let base = config.code_base;
 
     let worker = if config.job_workers == 0 {
         None
     } else {
-        let tokens = TokenSource::new(ServiceName::ControlPlane, config.signing_key, &config.issuer);
         let deps = JobDeps {
             pool: pool.clone(),
-            directory: Directory::new(&config.directory_url, tokens)?,
+            directory: directory.clone(),
             code_master_key: master_key.clone(),
             store: store.clone(),
-            base: config.code_base,
+            base: base.clone(),
             retention: config.export_retention,
+            scan_pull: config.scan_pull,
         };
+        context.spawn("scan-pulls", revive_scan_pulls(pool.clone(), context.clone()));
         Some(worker(&pool, &database, config.job_workers, deps))
     };
 
-    let sessions = SessionVerifier::new(vec![config.session_key.public_jwk()], &config.issuer);
+    let sessions = SessionVerifier::new(keys.session.clone(), &config.issuer);
     let gate = Gate::new(pool.clone(), config.control_token, sessions);
-    let minter = Arc::new(SessionMinter::new(config.session_key, &config.issuer, config.session_ttl));
+    let minter = Arc::new(SessionMinter::new(keys.session.clone(), &config.issuer, config.session_ttl));
     let products = Products::new(pool.clone(), config.app_env);
     let batches = Batches::new(pool.clone(), master_key.clone(), config.mint_chunk_units);
     let exports = Exports::new(pool.clone(), store, config.export_part_units);
@@ -86,12 +98,18 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         .data(Memberships::new(pool.clone()))
         .data(Sessions::new(pool.clone(), minter, config.session_ttl))
         .data(Brands::new(pool.clone()))
+        .data(PreflightTokens::new(pool.clone(), tokens))
+        .data(Presentations::new(pool.clone()))
         .data(products)
         .data(batches)
-        .data(Tokens::new(pool.clone(), master_key))
+        .data(Tokens::new(pool.clone(), master_key, base))
+        .data(Cancellations::new(pool.clone()))
+        .data(Revocations::new(pool.clone(), directory))
+        .data(Secrets::new(pool.clone()))
+        .data(Scans::new(pool.clone()))
         .data(Events::new(pool))
         .data(exports)
-        .data(jwks)
+        .data(keys)
         .openapi(openapi::document())
         .address_variable("CONTROL_HTTP_ADDR")
         .bind(config.http_addr, context)

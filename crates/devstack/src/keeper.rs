@@ -119,6 +119,12 @@ impl Keeper {
         self.shell.try_wait().ok().flatten()
     }
 
+    /// Whether the server's process is there, for those who hold the keeper only shared.
+    pub(crate) fn is_running(&self) -> bool {
+        // Signal 0 asks without sending; the keeper is the server's parent, so the number is still its own.
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid), None).is_ok()
+    }
+
     /// Closes the pipe: the server is asked to stop.
     pub(crate) fn release(&mut self) {
         self.pipe = None;

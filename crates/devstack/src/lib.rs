@@ -9,6 +9,7 @@ mod lockfile;
 mod postgres;
 mod process;
 mod provision;
+pub mod s3;
 pub mod testdb;
 mod url;
 

@@ -143,7 +143,7 @@ pub fn ensure_free(addr: SocketAddr, variable: &str) -> Result<(), DevstackError
 }
 
 /// One GET; anything but a 200 is a no.
-async fn answers_200(url: &str) -> Result<bool, DevstackError> {
+pub(crate) async fn answers_200(url: &str) -> Result<bool, DevstackError> {
     let wrong = || DevstackError::Url { url: url.to_owned() };
     let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
     let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;

@@ -57,6 +57,8 @@ kinds! {
     TooLarge          "too_large"          413 11 "Content Too Large";
     /// The body's content type is not one that we read.
     UnsupportedMedia  "unsupported_media"  415  3 "Unsupported Media Type";
+    /// The part that was asked for lies outside of what there is.
+    OutOfRange        "out_of_range"       416 11 "Range Not Satisfiable";
     /// Well-formed, and it cannot be done as it stands.
     Unprocessable     "unprocessable"      422  9 "Unprocessable Content";
     /// Too many requests: wait for the time that `Retry-After` names.

@@ -38,6 +38,22 @@ impl Control {
         self.call(Method::POST, path, Some(body), None).await?.success(path)
     }
 
+    /// PUT that must succeed.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.call(Method::PUT, path, Some(body), None).await?.success(path)
+    }
+
+    /// PUT of a file that must succeed.
+    pub async fn put_file(&self, path: &str, content_type: &str, file: &'static [u8]) -> Result<(), Failure> {
+        let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", content_type).body(file);
+        let response = request.send().await.map_err(|error| away(&self.base, &error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|error| away(&self.base, &error))?;
+        let answer = Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
+        answer.success(path).map(drop)
+    }
+
     /// POST with an `Idempotency-Key` that must succeed.
     pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::POST, path, Some(body), Some(key)).await?.success(path)

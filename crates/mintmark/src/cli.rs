@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use mintmark_auth::scope;
 
 /// An identity for every printed thing: run the platform, see what it does, operate it.
 #[derive(Parser)]
@@ -54,4 +55,17 @@ pub struct DemoOptions {
 pub enum TokenCommand {
     /// Print a new control token, for `PPOS_CONTROL_TOKEN`.
     Control,
+    /// Print a PREFLIGHT_JWT of the running platform, for `PREFLIGHT_JWT`; it lives five minutes.
+    Preflight(PreflightOptions),
+}
+
+/// What the PREFLIGHT_JWT is for.
+#[derive(Args)]
+pub struct PreflightOptions {
+    /// What it may be used for, separated by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = scope::PREFLIGHT.map(str::to_owned))]
+    pub scopes: Vec<String>,
+    /// Whose files it is for; `ACTIVE_TENANT_ID` of `dev.env` when left out.
+    #[arg(long)]
+    pub tenant: Option<String>,
 }

@@ -1,13 +1,32 @@
-//! `mintmark token`: credentials that an operator puts into configuration.
+//! `mintmark token`: credentials that an operator puts into configuration, or into a shell variable.
+
+use std::path::Path;
 
 use mintmark_auth::control;
 use secrecy::ExposeSecret;
+use serde_json::json;
 
+use crate::api::{self, Control};
+use crate::cli::PreflightOptions;
+use crate::demo::Stage;
 use crate::failure::Failure;
+use crate::home::Home;
 
 /// Prints a new control token. It goes to standard output alone, so that `$(mintmark token control)` works.
 #[expect(clippy::print_stdout, reason = "the token is this command's output")]
 pub fn control() -> Result<(), Failure> {
     println!("{}", control::generate().expose_secret());
+    Ok(())
+}
+
+/// Prints a PREFLIGHT_JWT that the running platform issues under its control token: `$(mintmark token preflight)`.
+#[expect(clippy::print_stdout, reason = "the token is this command's output")]
+pub async fn preflight(home: &Path, options: &PreflightOptions) -> Result<(), Failure> {
+    let stage = Stage::recall(&Home::existing(home)?)?;
+    let tenant = options.tenant.as_ref().unwrap_or(&stage.production_tenant);
+    let wanted = json!({ "tenantId": tenant, "scopes": options.scopes });
+    let control = Control::new(&stage.control_url, &stage.control_token)?;
+    let issued = control.post("/api/admin/preflight-tokens", &wanted).await?;
+    println!("{}", api::text(&issued, "token")?);
     Ok(())
 }

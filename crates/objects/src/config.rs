@@ -1,4 +1,4 @@
-//! Which store, and the key that signs its URLs.
+//! Which store, and what signs its URLs.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,10 +9,22 @@ use mintmark_service::config::{Reader, Secret};
 use url::Url;
 
 use crate::LocalSigner;
+use crate::bucket::{BucketConfig, BucketVariables};
 
-/// Everything that opening a store needs. Holds a key: its debug output does not.
+/// Everything that opening a store needs. Holds keys: its debug output does not.
 #[derive(Clone)]
-pub struct StoreConfig {
+pub struct StoreConfig(pub(crate) Place);
+
+/// Where the objects lie.
+#[derive(Clone)]
+pub(crate) enum Place {
+    Folder(FolderConfig),
+    Bucket(BucketConfig),
+}
+
+/// A folder of this machine, whose files are served by ourselves.
+#[derive(Clone)]
+pub(crate) struct FolderConfig {
     pub(crate) folder: PathBuf,
     pub(crate) signer: LocalSigner,
     pub(crate) public_base: String,
@@ -29,8 +41,9 @@ const AREAS: [Variables; 1] =
     [Variables { area: "EXPORT", url: "EXPORT_STORE_URL", key: "EXPORT_URL_SIGNING_KEY" }];
 
 impl StoreConfig {
-    /// Reads `<AREA>_STORE_URL` (`file:///absolute/folder`) and `<AREA>_URL_SIGNING_KEY` (base64 of 32 bytes). `area`
-    /// is `EXPORT`. Signed URLs begin with `public_base`, the address under which the service is reached from outside.
+    /// Reads `<AREA>_STORE_URL`: `file:///absolute/folder`, with `<AREA>_URL_SIGNING_KEY` (base64 of 32 bytes), or
+    /// `s3://bucket/prefix`, with the variables `S3_…`. `area` is `EXPORT`. Signed URLs of a folder begin with
+    /// `public_base`, the address under which the service is reached from outside.
     pub fn read(reader: &mut Reader, area: &str, public_base: &str) -> Option<Self> {
         let Some(variables) = AREAS.iter().find(|variables| variables.area == area) else {
             reader.problem(
@@ -41,40 +54,45 @@ impl StoreConfig {
         };
         let url = reader.required(
             variables.url,
-            "the folder for files, as file:///absolute/folder; it is created when missing, and needs a disk of its own",
+            "where files are kept: file:///absolute/folder (created when missing; give it a disk of its own) or s3://bucket/prefix",
         );
-        let key = reader.secret(variables.key, "base64 of 32 random bytes; signs download URLs");
-        let folder = url.and_then(|url| match folder(&url) {
-            Ok(folder) => Some(folder),
-            Err(sentence) => {
-                reader.problem(variables.url, sentence);
-                None
+        let key = reader.optional_secret(
+            variables.key,
+            "signs download URLs of a file:// store, which needs it: 32 random bytes in base64",
+        );
+        // All are asked for, whatever the store, so that the list of variables does not depend on it.
+        let bucket = BucketVariables::read(reader);
+        let place = match url.as_deref() {
+            Some(url) if url.starts_with("s3:") => {
+                Place::Bucket(bucket?.checked(reader, variables.url, url)?)
             }
-        });
-        let signer = key.and_then(|key| {
-            let signer = signer(&key);
-            if signer.is_none() {
-                reader.problem(
-                    variables.key,
-                    "must be base64 of exactly 32 bytes: make one with `openssl rand -base64 32`",
-                );
+            url => {
+                let signer = signer(reader, variables.key, key?);
+                let folder = url.and_then(|url| match folder(url) {
+                    Ok(folder) => Some(folder),
+                    Err(sentence) => {
+                        reader.problem(variables.url, sentence);
+                        None
+                    }
+                });
+                let public_base = public_base.trim_end_matches('/').to_owned();
+                Place::Folder(FolderConfig { folder: folder?, signer: signer?, public_base })
             }
-            signer
-        });
-        Some(Self {
-            folder: folder?,
-            signer: signer?,
-            public_base: public_base.trim_end_matches('/').to_owned(),
-        })
+        };
+        Some(Self(place))
     }
 }
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreConfig")
-            .field("folder", &self.folder)
-            .field("public_base", &self.public_base)
-            .finish_non_exhaustive()
+        match &self.0 {
+            Place::Folder(config) => f
+                .debug_struct("StoreConfig")
+                .field("folder", &config.folder)
+                .field("public_base", &config.public_base)
+                .finish_non_exhaustive(),
+            Place::Bucket(config) => config.fmt(f),
+        }
     }
 }
 
@@ -87,15 +105,21 @@ fn folder(text: &str) -> Result<PathBuf, &'static str> {
             .ok()
             .filter(|path| path.parent().is_some())
             .ok_or("must name an absolute folder other than the root: write it like file:///var/lib/mintmark/objects"),
-        "s3" => Err("asks for S3, which this version does not speak: write file:///absolute/folder"),
-        _ => Err("must begin with file:// : write it like file:///var/lib/mintmark/objects"),
+        _ => Err("must begin with file:// or s3:// : write it like file:///var/lib/mintmark/objects or s3://bucket/exports"),
     }
 }
 
-fn signer(key: &Secret) -> Option<LocalSigner> {
-    let mut bytes = STANDARD.decode(key.expose()).ok()?;
+fn signer(reader: &mut Reader, name: &'static str, key: Option<Secret>) -> Option<LocalSigner> {
+    let Some(key) = key else {
+        reader.problem(name, "is not set: a folder needs it, make one with `openssl rand -base64 32`");
+        return None;
+    };
+    let mut bytes = STANDARD.decode(key.expose()).unwrap_or_default();
     let signer = <&[u8; 32]>::try_from(bytes.as_slice()).ok().map(LocalSigner::new);
     zeroize::Zeroize::zeroize(&mut bytes);
+    if signer.is_none() {
+        reader.problem(name, "must be base64 of exactly 32 bytes: make one with `openssl rand -base64 32`");
+    }
     signer
 }
 
@@ -115,9 +139,10 @@ mod tests {
     #[test]
     fn read_of_a_folder_and_a_key_is_good_and_prints_no_key() {
         let config = read("file:///srv/objects", KEY).unwrap();
+        assert!(!format!("{config:?}").contains("AAAA"));
+        let Place::Folder(config) = config.0 else { panic!("not a folder") };
         assert_eq!(config.folder, PathBuf::from("/srv/objects"));
         assert_eq!(config.public_base, "http://127.0.0.1:8080");
-        assert!(!format!("{config:?}").contains("AAAA"));
     }
 
     #[test]
@@ -127,9 +152,8 @@ mod tests {
             ("/srv/objects", KEY, "is not a URL"),
             ("file:///", KEY, "other than the root"),
             ("file://objects/here", KEY, "absolute folder"),
-            ("s3://bucket/prefix", KEY, "does not speak"),
             ("ftp://host/x", KEY, "must begin with file://"),
-            ("file:///srv/objects", "", "EXPORT_URL_SIGNING_KEY"),
+            ("file:///srv/objects", "", "EXPORT_URL_SIGNING_KEY: is not set"),
             ("file:///srv/objects", "AAAA", "exactly 32 bytes"),
             ("file:///srv/objects", "not base64", "exactly 32 bytes"),
         ];
@@ -141,7 +165,7 @@ mod tests {
 
     #[test]
     fn read_reports_all_problems_at_once() {
-        let errors = read("s3://bucket", "short").unwrap_err();
+        let errors = read("ftp://host/x", "short").unwrap_err();
         assert_eq!(errors.lines().count(), 2, "{errors}");
     }
 }

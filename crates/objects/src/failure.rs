@@ -26,10 +26,31 @@ pub(crate) fn fault(error: object_store::Error) -> Fault {
     if matches!(error, object_store::Error::NotFound { .. }) {
         return Fault::not_found("object").caused_by(error);
     }
+    let refused = matches!(
+        error,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+    );
+    if refused {
+        let sentence = "the object store refuses this service: its access key, its region or its rights on the bucket are wrong";
+        return Fault::unavailable("STORE_REFUSED", sentence)
+            .retry_after(Duration::from_secs(60))
+            .caused_by(error);
+    }
     if is_full(&error) {
         return full().caused_by(error);
     }
     away().caused_by(error)
+}
+
+/// The same for writing, where what is not there is the bucket.
+pub(crate) fn fault_of_write(error: object_store::Error) -> Fault {
+    if matches!(error, object_store::Error::NotFound { .. }) {
+        let sentence = "the bucket for objects does not exist: create it, or correct the URL of the store";
+        return Fault::unavailable("STORE_MISSING", sentence)
+            .retry_after(Duration::from_secs(60))
+            .caused_by(error);
+    }
+    fault(error)
 }
 
 fn full() -> Fault {

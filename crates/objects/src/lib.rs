@@ -1,15 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod bucket;
 mod config;
 mod failure;
 mod leftovers;
 mod path;
+mod presign;
 mod signer;
 mod store;
 mod writer;
 
 pub use config::StoreConfig;
 pub use failure::fault_of_io;
-pub use signer::{LocalSigner, SignedUrl};
+pub use path::{CACHE_CONTROL, attachment, content_type};
+pub use signer::{LinkProof, LocalSigner, SignedUrl};
 pub use store::{Meta, Object, Store};
 pub use writer::{ObjectWriter, Written};

@@ -1,5 +1,7 @@
 //! Which names objects may have.
 
+use std::fmt::Write as _;
+
 use mintmark_fault::{Fault, Result};
 use object_store::path::Path;
 
@@ -28,6 +30,41 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=LONGEST_SEGMENT).contains(&name.len())
         && !name.starts_with('.')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// A file name that may be signed.
+pub(crate) fn checked_name(name: &str) -> Result<()> {
+    if is_name(name) {
+        return Ok(());
+    }
+    let sentence = "a file name is made of letters, digits, '.', '_' and '-'";
+    Err(Fault::invalid("FILE_NAME_INVALID", "fileName", sentence))
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _infallible = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// What every store says about caching what a signed URL gives.
+pub const CACHE_CONTROL: &str = "private, no-store";
+
+/// What every store says about a file behind a signed URL; for a name that was checked.
+pub fn attachment(name: &str) -> String {
+    format!("attachment; filename=\"{name}\"")
+}
+
+/// What every store says about the content of an object with this path.
+pub fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.') {
+        Some((_, "zip")) => "application/zip",
+        Some((_, "json")) => "application/json",
+        _ => "application/octet-stream",
+    }
 }
 
 #[cfg(test)]

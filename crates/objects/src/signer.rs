@@ -19,7 +19,21 @@ pub struct SignedUrl {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs and verifies URLs of a local store: HMAC-SHA256 over `method \n path \n expires \n file name`.
+/// What a URL of a local store carries beside its path. What is missing or unreadable is left empty: no signature fits it.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkProof<'a> {
+    /// In seconds since 1970.
+    pub expires: i64,
+    /// What the file is called at the reader's.
+    pub file_name: &'a str,
+    /// Of the content, in lower-case hexadecimal: the tag by which a broken download goes on.
+    pub sha256: &'a str,
+    /// URL-safe base64.
+    pub signature: &'a str,
+}
+
+/// Signs and verifies URLs of a local store: HMAC-SHA256 over `method \n path \n expires \n file name \n
+/// SHA-256 of the content`.
 #[derive(Clone)]
 pub struct LocalSigner(hmac::Key);
 
@@ -29,7 +43,7 @@ impl LocalSigner {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 
-    /// `{base}/objects/{path}?expires=…&name=…&signature=…` for GET, valid for `ttl` from `now`.
+    /// `{base}/objects/{path}?expires=…&name=…&sha256=…&signature=…` for GET, valid for `ttl` from `now`.
     ///
     /// # Errors
     /// 400 when path or file name are not plain ([`crate::Store`] says which are).
@@ -38,43 +52,39 @@ impl LocalSigner {
         base: &str,
         path: &str,
         file_name: &str,
+        sha256: &[u8; 32],
         ttl: Duration,
         now: DateTime<Utc>,
     ) -> Result<SignedUrl> {
         path::checked(path)?;
-        if !path::is_name(file_name) {
-            let sentence = "a file name is made of letters, digits, '.', '_' and '-'";
-            return Err(Fault::invalid("FILE_NAME_INVALID", "fileName", sentence));
-        }
+        path::checked_name(file_name)?;
         let out_of_range = || Fault::internal("the expiry of a signed URL is out of range");
         let seconds = i64::try_from(ttl.as_secs()).map_err(|_| out_of_range())?;
         let expires = now.timestamp().checked_add(seconds).ok_or_else(out_of_range)?;
         let expires_at = DateTime::from_timestamp(expires, 0).ok_or_else(out_of_range)?;
-        let tag = hmac::sign(&self.0, &statement("GET", path, expires, file_name));
+        let sha256 = path::hex(sha256);
+        let tag = hmac::sign(&self.0, &statement("GET", path, expires, file_name, &sha256));
         let signature = URL_SAFE_NO_PAD.encode(tag);
         // Paths and names that pass the checks need no escaping.
-        let url = format!("{base}/objects/{path}?expires={expires}&name={file_name}&signature={signature}");
+        let url = format!(
+            "{base}/objects/{path}?expires={expires}&name={file_name}&sha256={sha256}&signature={signature}"
+        );
         Ok(SignedUrl { url, expires_at })
     }
 
     /// Whether this request is what was signed, and in time. `path` is what follows `/objects/`.
     ///
     /// # Errors
-    /// 403 `SIGNATURE_INVALID` when anything (method, path, expiry, name, signature) differs from what was signed;
+    /// 403 `SIGNATURE_INVALID` when anything (method, path, expiry, name, hash, signature) differs from what was signed;
     /// 403 `SIGNATURE_EXPIRED` when it was signed and is too late.
-    pub fn verify(
-        &self,
-        method: &str,
-        path: &str,
-        expires: i64,
-        file_name: &str,
-        signature: &str,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    pub fn verify(&self, method: &str, path: &str, proof: &LinkProof<'_>, now: DateTime<Utc>) -> Result<()> {
+        let LinkProof { expires, file_name, sha256, signature } = *proof;
         // A line break inside a field could make one statement read as another.
-        let plain = path::checked(path).is_ok() && path::is_name(file_name);
+        let plain = path::checked(path).is_ok()
+            && path::is_name(file_name)
+            && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         let tag = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-        let statement = statement(method, path, expires, file_name);
+        let statement = statement(method, path, expires, file_name, sha256);
         // ring compares in constant time.
         if !plain || hmac::verify(&self.0, &statement, &tag).is_err() {
             let sentence = "this link is not one that was given out: ask for a new one";
@@ -88,8 +98,8 @@ impl LocalSigner {
     }
 }
 
-fn statement(method: &str, path: &str, expires: i64, file_name: &str) -> Vec<u8> {
-    format!("{method}\n{path}\n{expires}\n{file_name}").into_bytes()
+fn statement(method: &str, path: &str, expires: i64, file_name: &str, sha256: &str) -> Vec<u8> {
+    format!("{method}\n{path}\n{expires}\n{file_name}\n{sha256}").into_bytes()
 }
 
 #[cfg(test)]
@@ -110,9 +120,11 @@ mod tests {
     }
 
     fn signed(signer: &LocalSigner) -> (i64, String) {
-        let signed = signer.sign_get("http://host", PATH, "pack.zip", TTL, now()).unwrap();
+        let signed = signer.sign_get("http://host", PATH, "pack.zip", &[7; 32], TTL, now()).unwrap();
         let expires = signed.expires_at.timestamp();
-        let start = format!("http://host/objects/{PATH}?expires={expires}&name=pack.zip&signature=");
+        let hash = "07".repeat(32);
+        let start =
+            format!("http://host/objects/{PATH}?expires={expires}&name=pack.zip&sha256={hash}&signature=");
         (expires, signed.url.strip_prefix(&start).unwrap().to_owned())
     }
 
@@ -121,58 +133,55 @@ mod tests {
         let signer = LocalSigner::new(&[7; 32]);
         let (expires, signature) = signed(&signer);
         assert_eq!(expires, 1_800_000_300);
-        let other_key = LocalSigner::new(&[8; 32]);
-        let edited = format!("{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
-        let padded = format!("{signature}=");
-
-        let check = |signer: &LocalSigner, method, path, expires, name, signature: &str, at| {
-            signer.verify(method, path, expires, name, signature, at).map_err(|fault| {
+        let sha256 = "07".repeat(32);
+        let good = LinkProof { expires, file_name: "pack.zip", sha256: &sha256, signature: &signature };
+        let check = |signer: &LocalSigner, method: &str, path: &str, proof: LinkProof<'_>, at| {
+            signer.verify(method, path, &proof, at).map_err(|fault| {
                 assert_eq!(fault.kind(), Kind::Forbidden);
                 fault.code().to_owned()
             })
         };
-        let s = signature.as_str();
-        assert_eq!(check(&signer, "GET", PATH, expires, "pack.zip", s, now()), Ok(()));
-        assert_eq!(check(&signer, "GET", PATH, expires, "pack.zip", s, later(299)), Ok(()));
+        assert_eq!(check(&signer, "GET", PATH, good, now()), Ok(()));
+        assert_eq!(check(&signer, "GET", PATH, good, later(299)), Ok(()));
         let expired = Err("SIGNATURE_EXPIRED".to_owned());
-        assert_eq!(check(&signer, "GET", PATH, expires, "pack.zip", s, later(300)), expired);
-        assert_eq!(check(&signer, "GET", PATH, expires, "pack.zip", s, later(301)), expired);
+        assert_eq!(check(&signer, "GET", PATH, good, later(300)), expired);
+        assert_eq!(check(&signer, "GET", PATH, good, later(301)), expired);
 
         let invalid = Err("SIGNATURE_INVALID".to_owned());
         for method in ["HEAD", "POST", "PUT", "DELETE", "get", ""] {
-            assert_eq!(check(&signer, method, PATH, expires, "pack.zip", s, now()), invalid, "{method}");
+            assert_eq!(check(&signer, method, PATH, good, now()), invalid, "{method}");
         }
-        assert_eq!(
-            check(&signer, "GET", "exports/acme/part-0002.zip", expires, "pack.zip", s, now()),
-            invalid
-        );
-        assert_eq!(check(&signer, "GET", "../secret", expires, "pack.zip", s, now()), invalid);
-        assert_eq!(check(&signer, "GET", PATH, expires + 1, "pack.zip", s, now()), invalid);
-        assert_eq!(
-            check(&signer, "GET", PATH, expires + 1, "pack.zip", s, later(301)),
-            invalid,
-            "not just expired"
-        );
-        assert_eq!(check(&signer, "GET", PATH, expires, "other.zip", s, now()), invalid);
-        assert_eq!(check(&signer, "GET", PATH, expires, "", s, now()), invalid);
-        for signature in ["", &edited, &padded, &signature[..40]] {
-            assert_eq!(
-                check(&signer, "GET", PATH, expires, "pack.zip", signature, now()),
-                invalid,
-                "{signature}"
-            );
+        for path in ["exports/acme/part-0002.zip", "../secret"] {
+            assert_eq!(check(&signer, "GET", path, good, now()), invalid, "{path}");
         }
-        assert_eq!(check(&other_key, "GET", PATH, expires, "pack.zip", s, now()), invalid);
+        let later_end = LinkProof { expires: expires + 1, ..good };
+        assert_eq!(check(&signer, "GET", PATH, later_end, later(301)), invalid, "not just expired");
+        let edited = format!("{}{}", if signature.starts_with('A') { 'B' } else { 'A' }, &signature[1..]);
+        let (padded, other) = (format!("{signature}="), "08".repeat(32));
+        for proof in [
+            later_end,
+            LinkProof { file_name: "other.zip", ..good },
+            LinkProof { file_name: "", ..good },
+            LinkProof { sha256: &other, ..good },
+            LinkProof { sha256: "", ..good },
+            LinkProof { signature: "", ..good },
+            LinkProof { signature: &edited, ..good },
+            LinkProof { signature: &padded, ..good },
+            LinkProof { signature: &signature[..40], ..good },
+        ] {
+            assert_eq!(check(&signer, "GET", PATH, proof, now()), invalid, "{proof:?}");
+        }
+        assert_eq!(check(&LocalSigner::new(&[8; 32]), "GET", PATH, good, now()), invalid);
     }
 
     #[test]
     fn sign_get_refuses_names_that_could_speak_for_others() {
         let signer = LocalSigner::new(&[7; 32]);
+        let sign = |path, name, ttl| signer.sign_get("http://host", path, name, &[7; 32], ttl, now()).err();
         for name in ["", "a\nb", "a&b", "a b", "a/b", "\"x\"", ".htaccess"] {
-            let fault = signer.sign_get("http://host", PATH, name, TTL, now()).err().unwrap();
-            assert_eq!(fault.code(), "FILE_NAME_INVALID", "{name:?}");
+            assert_eq!(sign(PATH, name, TTL).unwrap().code(), "FILE_NAME_INVALID", "{name:?}");
         }
-        assert!(signer.sign_get("http://host", "../a", "pack.zip", TTL, now()).is_err());
-        assert!(signer.sign_get("http://host", PATH, "pack.zip", Duration::MAX, now()).is_err());
+        assert!(sign("../a", "pack.zip", TTL).is_some());
+        assert!(sign(PATH, "pack.zip", Duration::MAX).is_some());
     }
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::failure::{fault, io_of_fault};
+use crate::failure::{fault_of_write, io_of_fault};
 
 /// The smallest part that S3 accepts. One is being filled, one waits, one is on its way: 15 MiB a writer.
 const PART: usize = 5 * 1024 * 1024;
@@ -137,7 +137,7 @@ fn outcome(home: &Handle, upload: Upload) -> Result<()> {
     let Upload { parts, task } = upload;
     drop(parts);
     match home.block_on(task) {
-        Ok(result) => result.map_err(fault),
+        Ok(result) => result.map_err(fault_of_write),
         Err(stopped) => Err(Fault::internal(stopped)),
     }
 }

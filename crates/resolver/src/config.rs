@@ -8,6 +8,7 @@ use mintmark_service::config::Reader;
 
 use crate::app::network::Network;
 use crate::app::peppers::Peppers;
+use crate::app::telemetry::SpoolConfig;
 
 /// Configuration of `resolver scan`.
 pub struct ScanConfig {
@@ -23,6 +24,12 @@ pub struct ScanConfig {
     pub cache_entries: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Where telemetry waits while the database is away; none: in memory alone.
+    pub spool: Option<SpoolConfig>,
+    /// A list of crawlers; none: the one that is compiled in.
+    pub bot_list: Option<PathBuf>,
+    /// A country or city database in MaxMind's format; none: the table that is compiled in.
+    pub geo_file: Option<PathBuf>,
 }
 
 impl ScanConfig {
@@ -44,6 +51,11 @@ impl ScanConfig {
             "codes that the cache holds at most, about 100 bytes each",
         );
         let trusted_proxies = trusted_proxies(reader);
+        let spool = spool(reader);
+        let geo_about = "a country or city database in MaxMind's format, read again when it changes; unset: the table that is compiled in";
+        let geo_file = reader.optional_path("SCAN_GEO_FILE", geo_about);
+        let bots_about = "a list of crawlers like crawler-user-agents.json, read again when it changes; unset: the one that is compiled in";
+        let bot_list = reader.optional_path("SCAN_BOT_LIST_FILE", bots_about);
         Some(ScanConfig {
             http_addr: http_addr?,
             database: database?.named("resolver-scan"),
@@ -51,6 +63,9 @@ impl ScanConfig {
             peppers: peppers?,
             cache_entries: cache_entries?,
             trusted_proxies: trusted_proxies?,
+            spool: spool?,
+            geo_file: geo_file?,
+            bot_list: bot_list?,
         })
     }
 }
@@ -65,6 +80,8 @@ pub struct DirectoryConfig {
     pub peppers: Peppers,
     /// The trust bundle.
     pub trust_bundle: PathBuf,
+    /// Whole days of telemetry that are kept beside today's.
+    pub scan_retention_days: i32,
 }
 
 impl DirectoryConfig {
@@ -76,11 +93,18 @@ impl DirectoryConfig {
         let peppers = peppers(reader);
         let trust_bundle =
             reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
+        let scan_retention_days = reader.number(
+            "RETENTION_TTL_SCANS_DAYS",
+            90,
+            1..=3650,
+            "days after which the telemetry of scans is dropped",
+        );
         Some(DirectoryConfig {
             grpc_addr: grpc_addr?,
             database: database?.named("resolver-directory"),
             peppers: peppers?,
             trust_bundle: trust_bundle?,
+            scan_retention_days: scan_retention_days?,
         })
     }
 }
@@ -104,6 +128,20 @@ fn peppers(reader: &mut Reader) -> Option<Peppers> {
         "number:key pairs like 1:BASE64,2:BASE64, each key 32 bytes; the highest number is for new codes";
     let text = reader.secret("CODE_PEPPERS", about)?;
     Peppers::parse(text.expose()).map_err(|sentence| reader.problem("CODE_PEPPERS", sentence)).ok()
+}
+
+fn spool(reader: &mut Reader) -> Option<Option<SpoolConfig>> {
+    let about =
+        "a folder of this process alone, where telemetry waits while the database is away; unset: in memory";
+    let folder = reader.optional_path("SCAN_SPOOL_DIR", about);
+    let max_bytes = reader.number(
+        "SCAN_SPOOL_MAX_BYTES",
+        256 << 20,
+        1 << 20..=1 << 40,
+        "what SCAN_SPOOL_DIR may hold at most, in bytes; what comes then is dropped and counted",
+    );
+    let max_bytes = max_bytes?;
+    Some(folder?.map(|folder| SpoolConfig { folder, max_bytes }))
 }
 
 fn trusted_proxies(reader: &mut Reader) -> Option<Vec<Network>> {
@@ -147,5 +185,6 @@ mod tests {
         assert_eq!(config.http_addr.to_string(), "127.0.0.1:8081");
         assert_eq!(config.cache_entries, 1_000_000);
         assert!(config.trusted_proxies.is_empty());
+        assert!(config.spool.is_none() && config.geo_file.is_none());
     }
 }

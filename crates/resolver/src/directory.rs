@@ -2,20 +2,19 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use mintmark_auth::{ServiceVerifier, TrustStore, audience};
 use mintmark_db::{Pool, RawPool};
 use mintmark_rpc::{GrpcEdge, Running};
+use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Context, Launch, StartError, launch};
 
 use crate::app::directory::Directory;
 use crate::app::metrics::PublishMetrics;
+use crate::app::retention::keep_days;
+use crate::app::summaries::keep_summing;
 use crate::config::DirectoryConfig;
 use crate::grpc::DirectoryRpc;
-
-/// How often the file of the trust bundle is looked at.
-const RELOAD_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs `resolver directory` until it is told to end.
 pub fn run(check_config: bool) -> ExitCode {
@@ -39,7 +38,8 @@ pub async fn build(config: DirectoryConfig, context: &Context) -> Result<Directo
         StartError::new(format!("TRUST_BUNDLE_FILE {} cannot be used", config.trust_bundle.display()))
             .caused_by(error)
     })?;
-    context.spawn("trust-reload", keep_trust_fresh(trust.clone(), context.clone()));
+    let reloaded = trust.clone();
+    keep_fresh(context, "trust-bundle", move || reloaded.reload());
     let directory = Directory {
         pool: Pool::new(&config.database, &context.home)?,
         raw: RawPool::new(&config.database, &context.home)?,
@@ -48,6 +48,9 @@ pub async fn build(config: DirectoryConfig, context: &Context) -> Result<Directo
     };
     let gate = context.health.gate("postgres");
     context.spawn("directory-database", directory.pool.clone().watch(gate, context.shutdown.clone()));
+    context.spawn("scan-sums", keep_summing(directory.pool.clone(), context.clone()));
+    let days = keep_days(directory.raw.clone(), config.scan_retention_days, context.clone());
+    context.spawn("scan-retention", days);
     let verifier = ServiceVerifier::new(trust, audience::RESOLVER);
     let running = GrpcEdge::new(context.name, DirectoryRpc::METHODS.to_vec(), verifier)
         .configured_by("DIRECTORY_GRPC_ADDR")
@@ -65,19 +68,5 @@ impl DirectoryService {
     /// When the server itself fails.
     pub async fn serve(self) -> Result<(), StartError> {
         self.running.serve().await
-    }
-}
-
-/// A bundle that cannot be read changes nothing: the one in place stays, and the log says why.
-async fn keep_trust_fresh(trust: TrustStore, context: Context) {
-    let ended = context.shutdown.token();
-    while ended.run_until_cancelled(tokio::time::sleep(RELOAD_EVERY)).await.is_some() {
-        match trust.reload() {
-            Ok(true) => tracing::info!("the trust bundle changed"),
-            Ok(false) => {}
-            Err(error) => {
-                tracing::warn!(error = %mintmark_fault::Chain(&error), "the trust bundle cannot be read again");
-            }
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The directory's gRPC interface.
 
 mod service;
+mod summaries;
 mod views;
 
 pub use service::DirectoryRpc;

@@ -6,6 +6,7 @@ mod health;
 mod launch;
 mod listen;
 pub mod ops;
+pub mod reload;
 mod shutdown;
 mod start_error;
 pub mod telemetry;

@@ -1,12 +1,13 @@
-//! JSON bodies.
+//! Bodies: JSON, and files as they are.
 
 mod canonical;
+mod file;
 
 use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use futures::future::LocalBoxFuture;
@@ -16,9 +17,18 @@ use serde_json::error::Category;
 
 use crate::{Problem, decode};
 
-/// Largest body in bytes; travels as application data.
+pub use file::FileBody;
+
+/// Largest body in bytes; the edge's travels as application data, a row's own with the request.
 #[derive(Clone, Copy)]
 pub(crate) struct BodyLimit(pub usize);
+
+impl BodyLimit {
+    fn of(request: &HttpRequest) -> usize {
+        let own = request.extensions().get::<BodyLimit>().copied();
+        own.or_else(|| request.app_data::<BodyLimit>().copied()).map_or(0, |limit| limit.0)
+    }
+}
 
 /// A JSON body of type `T`. An extractor.
 ///
@@ -57,7 +67,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = request.app_data::<BodyLimit>().map_or(0, |limit| limit.0);
+        let limit = BodyLimit::of(request);
         let refused = check_head(request, limit);
         let payload = payload.take();
         Box::pin(async move {
@@ -75,8 +85,13 @@ fn check_head(request: &HttpRequest, limit: usize) -> Result<(), Fault> {
         let sentence = "the body must be JSON: send it with the header Content-Type: application/json";
         return Err(Fault::new(Kind::UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", sentence));
     }
-    let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
+    check_length(request, limit)
+}
+
+/// Refuses what says of itself that it is too large, before any of it is read.
+fn check_length(request: &HttpRequest, limit: usize) -> Result<(), Fault> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
     Ok(())

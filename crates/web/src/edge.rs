@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Responder};
@@ -41,6 +41,7 @@ pub struct Edge {
     body_limit: usize,
     deadline: Duration,
     workers: usize,
+    headers: Vec<(HeaderName, HeaderValue)>,
     address_variable: &'static str,
 }
 
@@ -57,6 +58,7 @@ impl Edge {
             body_limit: BODY_LIMIT,
             deadline: DEADLINE,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
+            headers: Vec::new(),
             address_variable: "HTTP address",
         }
     }
@@ -109,6 +111,14 @@ impl Edge {
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers.max(1);
+        self
+    }
+
+    /// A header of every answer that does not bring its own: also of problem documents, which the edge writes, and of
+    /// paths and methods that it does not know.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -195,6 +205,7 @@ impl Edge {
             service: self.name,
             authenticate: self.authenticate,
             deadline: self.deadline,
+            headers: self.headers,
             duration: telemetry::seconds_histogram("http.server.request.duration", about),
         });
         let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
@@ -262,6 +273,7 @@ impl PlannedPath {
             method: route.method().clone(),
             access: route.access(),
             deadline: route.own_deadline(),
+            body_limit: route.own_body_limit().map(BodyLimit),
             span_name: format!("{} {}", route.method(), route.template()),
         };
         let template = routes.first().map_or(path, Route::template).into();

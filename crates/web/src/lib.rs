@@ -17,7 +17,7 @@ mod running;
 pub use access::{Access, Authenticate, Credentials};
 pub use actix_web::http::StatusCode;
 pub use answer::{accepted, created, json, no_content, ok};
-pub use body::Body;
+pub use body::{Body, FileBody};
 pub use edge::Edge;
 pub use extract::{Caller, PathOf, QueryOf};
 pub use futures::future::BoxFuture;

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 pub use request_id::RequestId;
 
+use crate::body::BodyLimit;
 use crate::problem::{Problem, render};
 use crate::{Access, Authenticate};
 
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     pub service: &'static str,
     pub authenticate: Option<Arc<dyn Authenticate>>,
     pub deadline: Duration,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     pub duration: Histogram<f64>,
 }
 
@@ -40,6 +42,7 @@ pub(crate) struct Row {
     pub method: Method,
     pub access: Access,
     pub deadline: Option<Duration>,
+    pub body_limit: Option<BodyLimit>,
     /// `GET /v1/brands/{brandId}`: the span's name, made once.
     pub span_name: String,
 }
@@ -71,6 +74,9 @@ pub(crate) async fn run(
     let row = stage.rows.iter().find(|row| row.method == *request.method());
     let span = observe::span(&request, &stage.template, row.map(|row| row.span_name.as_str()), &id);
     request.extensions_mut().insert(id.clone());
+    if let Some(limit) = row.and_then(|row| row.body_limit) {
+        request.extensions_mut().insert(limit);
+    }
     let method = request.method().clone();
     let original = request.request().clone();
 
@@ -79,7 +85,7 @@ pub(crate) async fn run(
         Ok(response) => with_problem(response, &id),
         Err(ended) => ServiceResponse::new(original, refuse(&ended, &stage, &id)),
     });
-    complete_headers(&mut response, &id);
+    complete_headers(&mut response, &stage.shared, &id);
     observe::finish(&stage, &span, &method, response.status(), started.elapsed());
     Ok(response)
 }
@@ -160,8 +166,13 @@ fn foreign(error: &actix_web::Error) -> Fault {
     }
 }
 
-fn complete_headers(response: &mut ServiceResponse<BoxBody>, id: &RequestId) {
+fn complete_headers(response: &mut ServiceResponse<BoxBody>, shared: &Shared, id: &RequestId) {
     let headers = response.headers_mut();
+    for (name, value) in &shared.headers {
+        if !headers.contains_key(name) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
     headers.insert(X_REQUEST_ID, id.header_value());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if !headers.contains_key(CACHE_CONTROL) {

@@ -20,6 +20,7 @@ pub struct Route {
     template: String,
     access: Access,
     deadline: Option<Duration>,
+    body_limit: Option<usize>,
     pub(crate) handler: MakeHandler,
 }
 
@@ -50,13 +51,20 @@ impl Route {
     {
         let own_method = method.clone();
         let handler = Arc::new(move || web::method(own_method.clone()).to(handler.clone()));
-        Self { method, path, template: template(path), access, deadline: None, handler }
+        Self { method, path, template: template(path), access, deadline: None, body_limit: None, handler }
     }
 
     /// Another deadline than the edge's.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Another largest body than the edge's, in bytes.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = Some(bytes);
         self
     }
 
@@ -82,6 +90,10 @@ impl Route {
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    pub(crate) fn own_body_limit(&self) -> Option<usize> {
+        self.body_limit
     }
 
     pub(crate) fn own_deadline(&self) -> Option<Duration> {

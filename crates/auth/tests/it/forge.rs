@@ -36,6 +36,10 @@ impl Forge {
         SigningKey::from_pem(&self.pem).unwrap()
     }
 
+    pub fn pem(&self) -> String {
+        self.pem.clone()
+    }
+
     pub fn header(&self) -> Value {
         json!({"alg": "EdDSA", "typ": "JWT", "kid": self.kid})
     }
@@ -64,7 +68,7 @@ impl Forge {
 
     /// The control plane's key as the launcher would trust it.
     pub fn bundle(&self) -> TrustBundle {
-        let directory: &[&str] = &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_READ];
+        let directory: &[&str] = &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ];
         let grants: &[(&str, &[&str])] =
             &[(audience::RESOLVER, directory), (audience::PREFLIGHT, &scope::PREFLIGHT)];
         TrustBundle::new(ISSUER, vec![self.trusted(ServiceName::ControlPlane, grants)]).unwrap()

@@ -3,7 +3,9 @@
 
 mod control;
 mod forge;
+mod key_rings;
 mod policy;
+mod preflight;
 mod service_tokens;
 mod sessions;
 mod trust;

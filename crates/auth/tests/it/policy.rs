@@ -34,7 +34,7 @@ fn person(tenant: &TenantId, standing: Standing) -> Principal {
         tenant,
         Duration::from_secs(60),
     );
-    let verifier = SessionVerifier::new(vec![forge.key().public_jwk()], ISSUER);
+    let verifier = SessionVerifier::new(forge.key(), ISSUER);
     Principal::Session(Session::new(verifier.verify(minted.expose()).unwrap(), standing))
 }
 
@@ -74,13 +74,17 @@ fn policy_matches_golden_file() {
         ("evidence", person(&own, evidence)),
         ("foreign", with_role(&foreign, brand, BrandRole::Owner)),
         ("publisher", service(&own, &[scope::DIRECTORY_PUBLISH])),
+        ("revoker", service(&own, &[scope::DIRECTORY_REVOKE])),
         ("reader", service(&own, &[scope::DIRECTORY_READ])),
-        ("svc.other", service(&foreign, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_READ])),
+        (
+            "svc.other",
+            service(&foreign, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
+        ),
     ];
     let mut printed = String::from(concat!(
         "# What each kind of caller may do to tenant acme and its brand: yes, or the HTTP status of the refusal.\n",
         "# elsewhere: owner of another brand of acme. evidence: all evidence roles, no brand. foreign: owner in another\n",
-        "# tenant. publisher, reader: service tokens for acme with one scope. svc.other: both scopes, another tenant.\n",
+        "# tenant. publisher, revoker, reader: service tokens for acme with one scope. svc.other: all three, another tenant.\n",
         "# Printed by tests/it/policy.rs; UPDATE_GOLDEN=1 rewrites it.\n",
     ));
     write!(printed, "{:<18}{:<25}{:<10}", "action", "needs", "on").unwrap();

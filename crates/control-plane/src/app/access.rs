@@ -3,9 +3,12 @@
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::policy::{Action, OnBrand, Permit, authorize};
 use mintmark_auth::{Principal, Session};
-use mintmark_fault::{Fault, Result};
+use mintmark_db::transaction;
+use mintmark_fault::{Chain, Fault, Kind, Result};
 use mintmark_ids::{BatchId, BrandId, ExportId, ProductId, TenantId};
+use serde_json::json;
 
+use crate::store::audit::{self, AuditEvent, Outcome};
 use crate::store::scopes;
 
 /// The tenant whose things the caller may see at all; 401 for a caller that belongs to none.
@@ -21,13 +24,56 @@ pub fn session(who: &Principal) -> Result<&Session> {
     }
 }
 
+/// What the policy says; a refusal of somebody who may know of the thing (403) goes into the audit. `resource` is the kind
+/// of thing and its id. Call it outside of any transaction, which would take the entry back with it.
+pub async fn judged<A: Action>(
+    conn: &mut AsyncPgConnection,
+    who: &Principal,
+    on: A::On,
+    resource: (&'static str, String),
+) -> Result<Permit<A>> {
+    let judgement = authorize(who, on);
+    if let Err(fault) = &judgement
+        && fault.kind() == Kind::Forbidden
+    {
+        note_refusal::<A>(conn, who, resource).await;
+    }
+    judgement
+}
+
+/// The answer is the refusal in any case: a database that cannot take the entry must not turn it into another one.
+async fn note_refusal<A: Action>(
+    conn: &mut AsyncPgConnection,
+    who: &Principal,
+    (resource_kind, resource_id): (&'static str, String),
+) {
+    let actor = who.actor();
+    let event = AuditEvent {
+        tenant: who.tenant(),
+        actor: &actor,
+        action: "ACCESS_REFUSED",
+        resource_kind,
+        resource_id,
+        outcome: Outcome::Refused,
+        detail: json!({ "attempted": A::NAME, "needs": A::RULE.to_string() }),
+    };
+    let noted = transaction("audit.refusal", conn, async |conn: &mut AsyncPgConnection| {
+        audit::record(conn, &event).await
+    })
+    .await;
+    if let Err(fault) = noted {
+        tracing::error!(error = %Chain(&fault), attempted = A::NAME, "a refusal is missing in the audit");
+    }
+}
+
 /// A permit for a brand. Another tenant's brand is 404, one's own without the role 403.
 pub async fn to_brand<A: Action<On = OnBrand>>(
     conn: &mut AsyncPgConnection,
     who: &Principal,
     id: BrandId,
 ) -> Result<Permit<A>> {
-    authorize(who, scopes::of_brand(conn, tenant(who)?, id).await?)
+    let on = scopes::of_brand(conn, tenant(who)?, id).await?;
+    judged(conn, who, on, ("brand", id.to_string())).await
 }
 
 /// A permit for the brand that a product belongs to.
@@ -36,7 +82,8 @@ pub async fn to_product<A: Action<On = OnBrand>>(
     who: &Principal,
     id: ProductId,
 ) -> Result<Permit<A>> {
-    authorize(who, scopes::of_product(conn, tenant(who)?, id).await?)
+    let on = scopes::of_product(conn, tenant(who)?, id).await?;
+    judged(conn, who, on, ("product", id.to_string())).await
 }
 
 /// A permit for the brand that a batch belongs to.
@@ -45,7 +92,8 @@ pub async fn to_batch<A: Action<On = OnBrand>>(
     who: &Principal,
     id: BatchId,
 ) -> Result<Permit<A>> {
-    authorize(who, scopes::of_batch(conn, tenant(who)?, id).await?)
+    let on = scopes::of_batch(conn, tenant(who)?, id).await?;
+    judged(conn, who, on, ("batch", id.to_string())).await
 }
 
 /// A permit for the brand that an export belongs to.
@@ -54,5 +102,6 @@ pub async fn to_export<A: Action<On = OnBrand>>(
     who: &Principal,
     id: ExportId,
 ) -> Result<Permit<A>> {
-    authorize(who, scopes::of_export(conn, tenant(who)?, id).await?)
+    let on = scopes::of_export(conn, tenant(who)?, id).await?;
+    judged(conn, who, on, ("export", id.to_string())).await
 }

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::access;
 use super::idempotency::{self, Answer, Request};
 use crate::jobs::{MintBatch, MintBatchPayload};
+use crate::store::audit::{self, AuditEvent};
 use crate::store::batches::{self, Batch, BatchState, Mode, NewBatch};
 use crate::store::page::{Slice, Window};
 use crate::store::{events, products};
@@ -109,17 +110,18 @@ impl Batches {
         let new = NewBatch { id, product, mode, units, first_serial, secret: &secret, chunk_units, job };
         batches::insert(conn, permit, &new).await?;
         let detail = json!({ "units": units, "mode": mode.as_str(), "firstSerial": first_serial, "productId": product });
-        events::append(conn, permit, id, "batch.created", detail).await?;
-        batches::inserted(conn, permit, id).await
+        events::append(conn, permit, id, "batch.created", detail.clone()).await?;
+        let (of, by) = (Some(permit.tenant()), permit.actor());
+        audit::record(conn, &AuditEvent::allowed(of, by, "BATCH_CREATED", ("batch", id), detail)).await?;
+        batches::find(conn, permit, id).await
     }
 
     /// One batch.
     pub async fn find(&self, who: &Principal, id: BatchId) -> Result<Tracked> {
         let mut conn = self.pool.get().await?;
-        let permit = access::to_batch(&mut conn, who, id).await?;
+        let permit = access::to_batch::<action::ViewBatch>(&mut conn, who, id).await?;
         let batch = batches::find(&mut conn, &permit, id).await?;
-        let mut tracked = tracked(&mut conn, vec![batch]).await?;
-        tracked.pop().ok_or_else(|| Fault::not_found("batch"))
+        track(&mut conn, batch).await
     }
 
     /// The batches of a brand, newest first.
@@ -132,15 +134,21 @@ impl Batches {
     }
 }
 
+/// How far one batch is.
+pub(super) async fn track(conn: &mut AsyncPgConnection, batch: Batch) -> Result<Tracked> {
+    tracked(conn, vec![batch]).await?.pop().ok_or_else(|| Fault::not_found("batch"))
+}
+
 /// A sealed batch is done and a queued one is not begun; for all others their jobs know, in one query, how far they came.
 async fn tracked(conn: &mut AsyncPgConnection, batches: Vec<Batch>) -> Result<Vec<Tracked>> {
-    let under_way = |batch: &Batch| !matches!(batch.state, BatchState::Sealed | BatchState::Queued);
+    let under_way =
+        |batch: &Batch| !matches!(batch.state, BatchState::Sealed | BatchState::Revoked | BatchState::Queued);
     let asked: Vec<JobId> = batches.iter().filter(|batch| under_way(batch)).map(|batch| batch.job).collect();
     let jobs = if asked.is_empty() { HashMap::new() } else { mintmark_jobs::statuses(conn, &asked).await? };
     let track = |batch: Batch| {
         let total = u64::from(batch.units);
         let done = match batch.state {
-            BatchState::Sealed => total,
+            BatchState::Sealed | BatchState::Revoked => total,
             _ => jobs.get(&batch.job).map_or(0, |job| job.done.min(total)),
         };
         Tracked { batch, progress: Progress { done, total } }
@@ -159,7 +167,7 @@ fn mode(name: &str) -> Result<Mode> {
         Fault::new(
             Kind::Unprocessable,
             "MODE_NOT_SUPPORTED",
-            "this mode is not supported: use static or first_scan",
+            "this mode is not supported: use static, first_scan or confirmed_scan",
         )
         .field("mode")
         .with("supportedModes", Mode::ALL.map(Mode::as_str).to_vec())
@@ -181,8 +189,8 @@ mod tests {
 
     #[test]
     fn mode_that_is_unknown_names_the_supported_ones() {
-        let fault = mode("confirmed_scan").unwrap_err();
+        let fault = mode("second_scan").unwrap_err();
         assert_eq!(fault.kind(), Kind::Unprocessable);
-        assert_eq!(fault.members()["supportedModes"], json!(["static", "first_scan"]));
+        assert_eq!(fault.members()["supportedModes"], json!(["static", "first_scan", "confirmed_scan"]));
     }
 }

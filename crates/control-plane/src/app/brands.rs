@@ -6,8 +6,10 @@ use mintmark_auth::policy::{OnTenant, authorize};
 use mintmark_db::{Pool, transaction};
 use mintmark_fault::Result;
 use mintmark_ids::BrandId;
+use serde_json::json;
 
 use super::{access, check};
+use crate::store::audit::{self, AuditEvent};
 use crate::store::brands::{self, Brand};
 use crate::store::page::{Slice, Window};
 
@@ -25,12 +27,24 @@ impl Brands {
 
     /// Creates a brand; its creator becomes its Owner in the same transaction.
     pub async fn create(&self, who: &Principal, name: &str) -> Result<Brand> {
-        let permit = authorize(who, OnTenant(access::tenant(who)?.clone()))?;
+        let tenant = access::tenant(who)?.clone();
+        let mut conn = self.pool.get().await?;
+        let resource = ("tenant", tenant.to_string());
+        let permit = access::judged(&mut conn, who, OnTenant(tenant), resource).await?;
         let owner = access::session(who)?.user();
         check::name("name", name)?;
-        let mut conn = self.pool.get().await?;
         transaction("brand.create", &mut conn, async |conn: &mut AsyncPgConnection| {
-            brands::insert(conn, &permit, owner, name).await
+            let brand = brands::insert(conn, &permit, owner, name).await?;
+            let subject = ("brand", brand.id);
+            let act = AuditEvent::allowed(
+                Some(permit.tenant()),
+                permit.actor(),
+                "BRAND_CREATED",
+                subject,
+                json!({}),
+            );
+            audit::record(conn, &act).await?;
+            Ok(brand)
         })
         .await
     }

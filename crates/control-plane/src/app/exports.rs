@@ -11,13 +11,14 @@ use mintmark_fault::{Fault, Kind, Result};
 use mintmark_ids::{BatchId, ExportId, JobId, TenantId};
 use mintmark_jobs::JobStatus;
 use mintmark_objects::{SignedUrl, Store};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::access;
 use super::batches::Progress;
 use super::idempotency::{self, Answer, Request};
 use super::pack::{Formats, INDEX_NAME, PartRange};
-use crate::jobs::{ExportPack, ExportPackPayload};
+use crate::jobs::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload};
+use crate::store::audit::{self, AuditEvent};
 use crate::store::exports::{self, Export, ExportState, NewExport, StoredIndex, StoredPart};
 use crate::store::page::{Slice, Window};
 
@@ -61,7 +62,7 @@ impl Exports {
     }
 
     /// Asks for an export of a sealed batch: export, event, job and the claim of the key (if there is one) in one transaction.
-    /// `formats` absent means all of them. `render` makes the answer's body; `request` is asked after the caller's right.
+    /// `formats` absent means [`Formats::USUAL`]. `render` makes the answer's body; `request` is asked after the caller's right.
     pub async fn create(
         &self,
         who: &Principal,
@@ -97,7 +98,11 @@ impl Exports {
         let job_id =
             mintmark_jobs::enqueue::<ExportPack>(conn, permit.tenant(), permit.actor(), &payload).await?;
         let new = NewExport { id, batch_id, formats, part_units: self.part_units, job_id };
-        exports::insert(conn, permit, &new).await
+        let export = exports::insert(conn, permit, &new).await?;
+        let detail = json!({ "batchId": batch_id, "formats": formats.names() });
+        let (of, by) = (Some(permit.tenant()), permit.actor());
+        audit::record(conn, &AuditEvent::allowed(of, by, "EXPORT_REQUESTED", ("export", id), detail)).await?;
+        Ok(export)
     }
 
     /// One export.
@@ -119,6 +124,33 @@ impl Exports {
         Ok(slice.map(|export| tracked(export, &jobs)))
     }
 
+    /// Calls off an export that is not ready yet: it is cancelled at once, its worker stops within about a second, and what
+    /// was made of it is deleted. Cancelling it again changes nothing.
+    ///
+    /// # Errors
+    /// 409 `EXPORT_CLOSED` when it is ready, failed or expired.
+    pub async fn cancel(&self, who: &Principal, id: ExportId) -> Result<Tracked> {
+        let mut conn = self.pool.get().await?;
+        let permit = access::to_export::<action::GenerateExport>(&mut conn, who, id).await?;
+        let job_id = exports::find(&mut conn, &permit, id).await?.job_id;
+        let export = transaction("export.cancel", &mut conn, async |conn: &mut AsyncPgConnection| {
+            // The job's row before the export's: its worker locks them in this order.
+            mintmark_jobs::request_cancel(conn, job_id).await?;
+            if exports::cancel(conn, &permit, id).await? {
+                let payload = ExpireExportPayload { export_id: id };
+                mintmark_jobs::enqueue::<ExpireExport>(conn, permit.tenant(), permit.actor(), &payload)
+                    .await?;
+                let (of, by) = (Some(permit.tenant()), permit.actor());
+                let act = AuditEvent::allowed(of, by, "EXPORT_CANCELLED", ("export", id), json!({}));
+                audit::record(conn, &act).await?;
+            }
+            exports::find(conn, &permit, id).await
+        })
+        .await?;
+        let jobs = mintmark_jobs::statuses(&mut conn, &[job_id]).await?;
+        Ok(tracked(export, &jobs))
+    }
+
     /// URLs for the parts and the index of a ready export; the download stands in the batch's history afterwards.
     pub async fn download(&self, who: &Principal, id: ExportId) -> Result<Download> {
         let mut conn = self.pool.get().await?;
@@ -127,22 +159,34 @@ impl Exports {
         fetchable(export.state)?;
         let (parts, index) =
             transaction("export.download", &mut conn, async |conn: &mut AsyncPgConnection| {
-                exports::download(conn, &permit, &export).await
+                let found = exports::download(conn, &permit, &export).await?;
+                let detail = json!({ "batchId": export.batch_id, "parts": found.0.len() });
+                let (of, by) = (Some(permit.tenant()), permit.actor());
+                let act = AuditEvent::allowed(of, by, "EXPORT_DOWNLOADED", ("export", id), detail);
+                audit::record(conn, &act).await?;
+                Ok(found)
             })
             .await?;
         drop(conn);
-        let index_url = self.sign(&export, &index.object_path, INDEX_NAME).await?;
+        let index_url = self.sign(&export, &index.object_path, INDEX_NAME, &index.sha256).await?;
         let mut signed = Vec::with_capacity(parts.len());
         for stored in parts {
-            let url = self.sign(&export, &stored.object_path, &stored.part.range.file_name()).await?;
+            let (name, sha256) = (stored.part.range.file_name(), &stored.part.sha256);
+            let url = self.sign(&export, &stored.object_path, &name, sha256).await?;
             signed.push((stored, url));
         }
         Ok(Download { parts: signed, index: (index, index_url) })
     }
 
     /// On the person's disk an object is called after its batch, which keeps packs of two batches apart.
-    async fn sign(&self, export: &Export, object_path: &str, name: &str) -> Result<SignedUrl> {
-        self.store.signed_get(object_path, URL_TTL, &format!("{}-{name}", export.batch_id)).await
+    async fn sign(
+        &self,
+        export: &Export,
+        object_path: &str,
+        name: &str,
+        sha256: &[u8; 32],
+    ) -> Result<SignedUrl> {
+        self.store.signed_get(object_path, URL_TTL, &format!("{}-{name}", export.batch_id), sha256).await
     }
 }
 
@@ -151,7 +195,7 @@ fn tracked(export: Export, jobs: &HashMap<JobId, JobStatus>) -> Tracked {
     let total = export.units;
     let done = match export.state {
         ExportState::Ready | ExportState::Expired => total,
-        ExportState::Queued | ExportState::Running | ExportState::Failed => {
+        ExportState::Queued | ExportState::Running | ExportState::Failed | ExportState::Cancelled => {
             jobs.get(&export.job_id).map_or(0, |job| job.done.min(total))
         }
     };
@@ -159,12 +203,22 @@ fn tracked(export: Export, jobs: &HashMap<JobId, JobStatus>) -> Tracked {
 }
 
 fn wanted(formats: Option<&[String]>) -> Result<Formats> {
-    let Some(names) = formats else { return Ok(Formats::ALL) };
+    let Some(names) = formats else { return Ok(Formats::USUAL) };
+    let refused = |kind, code: &'static str, message: &'static str| {
+        Fault::new(kind, code, message).field("formats").with("supportedFormats", Formats::NAMES.to_vec())
+    };
+    if names.is_empty() {
+        return Err(refused(
+            Kind::InvalidInput,
+            "FORMATS_EMPTY",
+            "formats names at least one of csv, svg, png and pdf; leave it out for csv and svg",
+        ));
+    }
     Formats::of(names.iter().map(String::as_str)).ok_or_else(|| {
-        Fault::invalid(
-            "FORMATS_UNKNOWN",
-            "formats",
-            "formats is a list of csv, svg or both; leave it out for both",
+        refused(
+            Kind::Unprocessable,
+            "FORMAT_NOT_SUPPORTED",
+            "formats is a list of csv, svg, png and pdf; leave it out for csv and svg",
         )
     })
 }
@@ -180,6 +234,10 @@ fn fetchable(state: ExportState) -> Result<()> {
         ExportState::Failed => Err(Fault::conflict(
             "EXPORT_NOT_READY",
             "the export failed and will not become ready: ask for a new one",
+        )),
+        ExportState::Cancelled => Err(Fault::conflict(
+            "EXPORT_CANCELLED",
+            "the export was cancelled and will not become ready: ask for a new one",
         )),
         ExportState::Expired => Err(Fault::new(
             Kind::Gone,
@@ -204,16 +262,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wanted_without_a_wish_is_everything() {
-        assert_eq!(wanted(None).unwrap(), Formats::ALL);
-        assert_eq!(wanted(Some(&["csv".to_owned()])).unwrap(), Formats { csv: true, svg: false });
+    fn wanted_without_a_wish_is_the_table_and_svg() {
+        assert_eq!(wanted(None).unwrap().names(), ["csv", "svg"]);
+        assert_eq!(wanted(Some(&["pdf".to_owned(), "png".to_owned()])).unwrap().names(), ["png", "pdf"]);
     }
 
     #[test]
-    fn wanted_with_no_or_unknown_formats_names_the_field() {
-        for names in [vec![], vec!["pdf".to_owned()], vec!["csv".to_owned(), "CSV".to_owned()]] {
+    fn wanted_with_no_or_unknown_formats_names_the_field_and_the_supported_ones() {
+        for (names, kind, code) in [
+            (vec![], Kind::InvalidInput, "FORMATS_EMPTY"),
+            (vec!["zip".to_owned()], Kind::Unprocessable, "FORMAT_NOT_SUPPORTED"),
+            (vec!["csv".to_owned(), "CSV".to_owned()], Kind::Unprocessable, "FORMAT_NOT_SUPPORTED"),
+        ] {
             let fault = wanted(Some(&names)).unwrap_err();
-            assert_eq!((fault.code(), fault.field_name()), ("FORMATS_UNKNOWN", Some("formats")), "{names:?}");
+            assert_eq!(
+                (fault.kind(), fault.code(), fault.field_name()),
+                (kind, code, Some("formats")),
+                "{names:?}"
+            );
+            assert_eq!(fault.members()["supportedFormats"], json!(["csv", "svg", "png", "pdf"]));
         }
     }
 
@@ -224,6 +291,7 @@ mod tests {
             (ExportState::Queued, Kind::Conflict, "EXPORT_NOT_READY"),
             (ExportState::Running, Kind::Conflict, "EXPORT_NOT_READY"),
             (ExportState::Failed, Kind::Conflict, "EXPORT_NOT_READY"),
+            (ExportState::Cancelled, Kind::Conflict, "EXPORT_CANCELLED"),
             (ExportState::Expired, Kind::Gone, "EXPORT_EXPIRED"),
         ] {
             let fault = fetchable(state).unwrap_err();

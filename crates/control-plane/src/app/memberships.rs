@@ -1,11 +1,15 @@
 //! Roles: granted and taken away by the operator.
 
-use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
+use diesel_async::AsyncPgConnection;
+use mintmark_auth::action::AdministerTenant;
+use mintmark_auth::policy::{OnPlatform, OnTenant, Permit, authorize};
 use mintmark_auth::{BrandRole, EvidenceRole, Principal};
-use mintmark_db::Pool;
+use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, MembershipId, TenantId, UserId};
+use serde_json::json;
 
+use crate::store::audit::{self, AuditEvent};
 use crate::store::memberships::{self, Grant, Membership};
 use crate::store::page::{Slice, Window};
 use crate::store::{tenants, users};
@@ -36,7 +40,12 @@ impl Memberships {
         let tenant =
             users::tenant_of(&mut conn, &finding, user).await.map_err(|fault| fault.field("userId"))?;
         let permit = authorize(who, OnTenant(tenant))?;
-        memberships::insert(&mut conn, &permit, user, grant).await
+        transaction("membership.create", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let made = memberships::insert(conn, &permit, user, grant).await?;
+            audit::record(conn, &act(&permit, "MEMBERSHIP_GRANTED", &made)).await?;
+            Ok(made)
+        })
+        .await
     }
 
     /// The roles of one person, newest first.
@@ -67,8 +76,23 @@ impl Memberships {
         let mut conn = self.pool.get().await?;
         let tenant = memberships::tenant_of(&mut conn, &finding, id).await?;
         let permit = authorize(who, OnTenant(tenant))?;
-        memberships::delete(&mut conn, &permit, id).await
+        transaction("membership.delete", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let gone = memberships::delete(conn, &permit, id).await?;
+            audit::record(conn, &act(&permit, "MEMBERSHIP_REMOVED", &gone)).await?;
+            Ok(())
+        })
+        .await
     }
+}
+
+fn act<'a>(
+    permit: &'a Permit<AdministerTenant>,
+    action: &'static str,
+    membership: &Membership,
+) -> AuditEvent<'a> {
+    let grant = membership.grant;
+    let detail = json!({ "userId": membership.user, "brandId": grant.brand(), "role": grant.to_string() });
+    AuditEvent::allowed(Some(permit.tenant()), permit.actor(), action, ("membership", membership.id), detail)
 }
 
 /// A brand's roles need a brand; the evidence roles hold for the tenant and must not name one.

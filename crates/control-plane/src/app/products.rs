@@ -8,10 +8,12 @@ use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, ProductId};
 use mintmark_service::config::AppEnv;
+use serde_json::{Value, json};
 
 use super::destination;
 use super::{access, check};
 use crate::jobs::{SyncProduct, SyncProductPayload};
+use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::products::{self, NewProduct, Product, ProductChange};
 
@@ -48,6 +50,8 @@ impl Products {
         transaction("product.create", &mut conn, async |conn: &mut AsyncPgConnection| {
             let product = products::insert(conn, &permit, &new).await?;
             tell_directory(conn, &permit, product.id).await?;
+            let detail = json!({ "brandId": permit.brand(), "gtin": product.gtin.as_str() });
+            audit::record(conn, &act(&permit, "PRODUCT_CREATED", product.id, detail)).await?;
             Ok(product)
         })
         .await
@@ -78,10 +82,21 @@ impl Products {
         transaction("product.update", &mut conn, async |conn: &mut AsyncPgConnection| {
             let product = products::update(conn, &permit, id, &change).await?;
             tell_directory(conn, &permit, id).await?;
+            let detail = json!({ "brandId": permit.brand(), "version": product.version });
+            audit::record(conn, &act(&permit, "PRODUCT_UPDATED", id, detail)).await?;
             Ok(product)
         })
         .await
     }
+}
+
+fn act<'a, A: Action<On = OnBrand>>(
+    permit: &'a Permit<A>,
+    action: &'static str,
+    product: ProductId,
+    detail: Value,
+) -> AuditEvent<'a> {
+    AuditEvent::allowed(Some(permit.tenant()), permit.actor(), action, ("product", product), detail)
 }
 
 async fn tell_directory<A: Action<On = OnBrand>>(

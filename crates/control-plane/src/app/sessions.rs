@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
 use mintmark_auth::{Minted, Principal, SessionMinter};
-use mintmark_db::Pool;
+use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::UserId;
+use serde_json::json;
 
+use crate::store::audit::{self, AuditEvent};
 use crate::store::users;
 
 /// Makes sessions.
@@ -39,7 +42,15 @@ impl Sessions {
                 Fault::conflict("USER_DISABLED", "this user is disabled: enable it first").field("userId")
             );
         }
-        Ok(self.minter.mint(user.id, &user.tenant, ttl))
+        let minted = self.minter.mint(user.id, &user.tenant, ttl);
+        transaction("session.mint", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let detail = json!({ "expiresAt": minted.expires_at() });
+            let (of, by) = (Some(permit.tenant()), permit.actor());
+            let act = AuditEvent::allowed(of, by, "SESSION_MINTED", ("user", user.id), detail);
+            audit::record(conn, &act).await
+        })
+        .await?;
+        Ok(minted)
     }
 
     fn ttl(&self, asked_secs: Option<u64>) -> Result<Duration> {

@@ -1,12 +1,15 @@
 //! Tenants: created, listed, renamed and moved between tiers by the operator.
 
+use diesel_async::AsyncPgConnection;
 use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
 use mintmark_auth::{Principal, Tier};
-use mintmark_db::Pool;
+use mintmark_db::{Pool, transaction};
 use mintmark_fault::Result;
 use mintmark_ids::TenantId;
+use serde_json::json;
 
 use super::check;
+use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::tenants::{self, Tenant, TenantChange};
 
@@ -28,7 +31,15 @@ impl Tenants {
         let id = check::tenant_id("id", id)?;
         check::name("name", name)?;
         let mut conn = self.pool.get().await?;
-        tenants::insert(&mut conn, &permit, &id, name, tier).await
+        transaction("tenant.create", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let tenant = tenants::insert(conn, &permit, &id, name, tier).await?;
+            let detail = json!({ "tier": tenant.tier.as_str() });
+            let act =
+                AuditEvent::allowed(Some(&id), permit.actor(), "TENANT_CREATED", ("tenant", &id), detail);
+            audit::record(conn, &act).await?;
+            Ok(tenant)
+        })
+        .await
     }
 
     /// All tenants, newest first.
@@ -52,6 +63,15 @@ impl Tenants {
             check::name("name", name)?;
         }
         let mut conn = self.pool.get().await?;
-        tenants::update(&mut conn, &permit, &change).await
+        transaction("tenant.update", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let tenant = tenants::update(conn, &permit, &change).await?;
+            let detail =
+                json!({ "nameChanged": change.name.is_some(), "tier": change.tier.map(Tier::as_str) });
+            let (of, by) = (permit.tenant(), permit.actor());
+            let act = AuditEvent::allowed(Some(of), by, "TENANT_UPDATED", ("tenant", of), detail);
+            audit::record(conn, &act).await?;
+            Ok(tenant)
+        })
+        .await
     }
 }

@@ -2,12 +2,15 @@
 
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::Principal;
-use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
+use mintmark_auth::action::AdministerTenant;
+use mintmark_auth::policy::{OnPlatform, OnTenant, Permit, authorize};
 use mintmark_db::{Pool, transaction};
 use mintmark_fault::Result;
 use mintmark_ids::{TenantId, UserId};
+use serde_json::{Value, json};
 
 use super::check;
+use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::tenants;
 use crate::store::users::{self, NewUser, User, UserChange};
@@ -31,7 +34,13 @@ impl Users {
         check::name("name", &new.name)?;
         let mut conn = self.pool.get().await?;
         tenants::find(&mut conn, &permit).await.map_err(|fault| fault.field("tenantId"))?;
-        users::insert(&mut conn, &permit, &new).await
+        transaction("user.create", &mut conn, async |conn: &mut AsyncPgConnection| {
+            let user = users::insert(conn, &permit, &new).await?;
+            let detail = json!({ "tenantAdmin": user.tenant_admin });
+            audit::record(conn, &act(&permit, "USER_CREATED", user.id, detail)).await?;
+            Ok(user)
+        })
+        .await
     }
 
     /// The people of a tenant, newest first.
@@ -52,8 +61,24 @@ impl Users {
         let tenant = users::tenant_of(&mut conn, &finding, id).await?;
         let permit = authorize(who, OnTenant(tenant))?;
         transaction("user.update", &mut conn, async |conn: &mut AsyncPgConnection| {
-            users::update(conn, &permit, id, &change).await
+            let user = users::update(conn, &permit, id, &change).await?;
+            let detail = json!({
+                "nameChanged": change.name.is_some(),
+                "tenantAdmin": change.tenant_admin,
+                "disabled": change.disabled,
+            });
+            audit::record(conn, &act(&permit, "USER_UPDATED", id, detail)).await?;
+            Ok(user)
         })
         .await
     }
+}
+
+fn act<'a>(
+    permit: &'a Permit<AdministerTenant>,
+    action: &'static str,
+    user: UserId,
+    detail: Value,
+) -> AuditEvent<'a> {
+    AuditEvent::allowed(Some(permit.tenant()), permit.actor(), action, ("user", user), detail)
 }

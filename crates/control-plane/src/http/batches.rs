@@ -38,7 +38,8 @@ pub struct NewBatchBody {
     /// How many units.
     #[schema(minimum = 1, maximum = 10_000_000)]
     units: i64,
-    /// `static` (a scan only confirms) or `first_scan` (the first scan by a person activates).
+    /// `static` (a scan only confirms), `first_scan` (the first scan by a person activates) or `confirmed_scan` (a person's
+    /// press of a button does).
     #[schema(example = "first_scan")]
     mode: String,
 }
@@ -56,9 +57,9 @@ pub struct BatchView {
     /// 14 digits.
     gtin: String,
     units: u32,
-    /// `static` or `first_scan`.
+    /// `static`, `first_scan` or `confirmed_scan`.
     mode: &'static str,
-    /// `queued`, `minting`, `sealed` (published whole), `failed` or `cancelled`.
+    /// `queued`, `minting`, `sealed` (published whole), `failed`, `cancelled` or `revoked` (recalled).
     state: &'static str,
     first_serial: u64,
     last_serial: u64,
@@ -69,6 +70,12 @@ pub struct BatchView {
     created_at: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sealed_at: Option<DateTime<Utc>>,
+    /// When it was recalled: scans of its units say so since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_at: Option<DateTime<Utc>>,
+    /// Since when its codes can neither be shown nor exported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret_destroyed_at: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<FailureView>,
 }
@@ -119,6 +126,8 @@ impl From<Tracked> for BatchView {
             created_by: batch.created_by,
             created_at: batch.created_at,
             sealed_at: batch.sealed_at,
+            revoked_at: batch.revoked_at,
+            secret_destroyed_at: batch.secret_destroyed_at,
             failure: batch.failure.map(FailureView::from),
         }
     }

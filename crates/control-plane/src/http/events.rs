@@ -32,7 +32,8 @@ pub struct EventView {
     /// `user:usr_…` or `service:…`.
     #[schema(value_type = String)]
     actor: Actor,
-    /// `batch.created`, `batch.minting`, `batch.sealed`, `batch.failed`, `export.created`, `export.downloaded` …
+    /// `batch.created`, `batch.minting`, `batch.sealed`, `batch.failed`, `batch.cancel_requested`, `batch.cancelled`,
+    /// `batch.revoked`, `batch.codes_revoked`, `batch.secret_destroyed`, `code.revealed`, `export.created` …
     #[schema(example = "batch.sealed")]
     kind: String,
     #[schema(value_type = Object)]

@@ -20,7 +20,7 @@ use crate::store::exports::{StoredIndex, StoredPart};
 
 /// The part of the OpenAPI document about exports.
 #[derive(OpenApi)]
-#[openapi(paths(create, list, find, download))]
+#[openapi(paths(create, list, find, cancel, download))]
 pub struct Doc;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -28,6 +28,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/v1/batches/{batchId}/exports", Access::Session, create),
         Route::get("/v1/batches/{batchId}/exports", Access::Session, list),
         Route::get("/v1/exports/{exportId}", Access::Session, find),
+        Route::post("/v1/exports/{exportId}/cancel", Access::Session, cancel),
         Route::get("/v1/exports/{exportId}/download", Access::Session, download),
     ]
 }
@@ -36,7 +37,8 @@ pub(super) fn routes() -> Vec<Route> {
 #[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewExportBody {
-    /// `csv` (a table of codes), `svg` (a symbol for each code) or both; absent: both.
+    /// Any of `csv` (a table of codes), `svg` and `png` (a symbol for each code as a file) and `pdf` (the symbols on
+    /// sheets of labels, A4); absent: `csv` and `svg`.
     #[serde(default)]
     #[schema(example = json!(["csv", "svg"]))]
     formats: Option<Vec<String>>,
@@ -51,7 +53,7 @@ pub struct ExportView {
     #[schema(value_type = String)]
     batch_id: BatchId,
     formats: Vec<&'static str>,
-    /// `queued`, `running`, `ready` (can be downloaded), `failed` or `expired` (deleted after its retention).
+    /// `queued`, `running`, `ready` (can be downloaded), `failed`, `cancelled` or `expired` (deleted after its retention).
     state: &'static str,
     progress: ProgressView,
     /// How many ZIP files it has, or will have.
@@ -198,6 +200,15 @@ async fn list(
     responses((status = 200, body = ExportView)))]
 async fn find(exports: web::Data<Exports>, Caller(who): Caller, id: PathOf<ExportId>) -> Answer {
     let tracked = exports.find(&who, id.0).await?;
+    Ok(HttpResponse::Ok().json(ExportView::from(tracked)))
+}
+
+/// Calls off an export that is not ready yet (Admin, Owner). What was made of it is deleted; doing it again changes nothing.
+#[utoipa::path(
+    post, path = "/v1/exports/{exportId}/cancel", tag = "exports", params(("exportId" = String, Path)),
+    responses((status = 200, body = ExportView)))]
+async fn cancel(exports: web::Data<Exports>, Caller(who): Caller, id: PathOf<ExportId>) -> Answer {
+    let tracked = exports.cancel(&who, id.0).await?;
     Ok(HttpResponse::Ok().json(ExportView::from(tracked)))
 }
 

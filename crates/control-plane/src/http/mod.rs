@@ -9,8 +9,12 @@ pub mod idempotency;
 pub mod memberships;
 pub mod objects;
 pub mod openapi;
+pub mod operations;
 pub mod paging;
+pub mod preflight_tokens;
+pub mod presentation;
 pub mod products;
+pub mod scans;
 pub mod sessions;
 pub mod tenants;
 pub mod tokens;
@@ -27,10 +31,14 @@ pub fn routes() -> Vec<Route> {
         memberships::routes(),
         sessions::routes(),
         brands::routes(),
+        preflight_tokens::routes(),
         products::routes(),
+        presentation::routes(),
         batches::routes(),
+        operations::routes(),
         tokens::routes(),
         events::routes(),
+        scans::routes(),
         exports::routes(),
         objects::routes(),
         wellknown::routes(),

@@ -14,8 +14,8 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr};
 use utoipa_swagger_ui::Config;
 
 use super::{
-    batches, brands, events, exports, memberships, objects, products, sessions, tenants, tokens, users,
-    wellknown,
+    batches, brands, events, exports, memberships, objects, operations, preflight_tokens, presentation,
+    products, scans, sessions, tenants, tokens, users, wellknown,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -30,10 +30,14 @@ pub fn document() -> OpenApiDocument {
         ("memberships", memberships::Doc::openapi()),
         ("sessions", sessions::Doc::openapi()),
         ("brands", brands::Doc::openapi()),
+        ("preflight-tokens", preflight_tokens::Doc::openapi()),
         ("products", products::Doc::openapi()),
+        ("presentation", presentation::Doc::openapi()),
         ("batches", batches::Doc::openapi()),
+        ("operations", operations::Doc::openapi()),
         ("tokens", tokens::Doc::openapi()),
         ("events", events::Doc::openapi()),
+        ("scans", scans::Doc::openapi()),
         ("exports", exports::Doc::openapi()),
         ("objects", objects::Doc::openapi()),
         ("wellknown", wellknown::Doc::openapi()),

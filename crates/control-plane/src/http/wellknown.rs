@@ -2,9 +2,10 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use mintmark_auth::Jwks;
 use mintmark_web::{Access, Answer, Route};
 use utoipa::OpenApi;
+
+use crate::keys::Keys;
 
 /// The part of the OpenAPI document about public documents.
 #[derive(OpenApi)]
@@ -15,11 +16,12 @@ pub(super) fn routes() -> Vec<Route> {
     vec![Route::get("/.well-known/jwks.json", Access::Public, jwks)]
 }
 
-/// The public keys that this service signs with: sessions, and its tokens for other services.
+/// The public keys whose tokens are accepted: sessions', and those of this service's tokens for others. During a rotation
+/// each has two.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", tag = "public",
     responses((status = 200, body = Object, description = "A JSON Web Key Set (RFC 7517)")))]
-async fn jwks(keys: web::Data<Jwks>) -> Answer {
-    // Five minutes: a new key is published that long before anything is signed with it.
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(keys.get_ref()))
+async fn jwks(keys: web::Data<Keys>) -> Answer {
+    // Five minutes: let a new key stand second in its file for that long before it signs.
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(keys.published()))
 }

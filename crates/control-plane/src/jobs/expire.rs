@@ -1,4 +1,4 @@
-//! Deleting the objects of an export when its retention is over, or when it stayed failed for as long.
+//! Deleting the objects of an export: when its retention is over, a day after it failed, or when it was cancelled.
 
 use std::sync::Arc;
 

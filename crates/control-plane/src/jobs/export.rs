@@ -12,7 +12,7 @@ use diesel_async::AsyncPgConnection;
 use mintmark_auth::Actor;
 use mintmark_fault::Fault;
 use mintmark_ids::{ExportId, TenantId};
-use mintmark_jobs::{JobContext, JobFailure, enqueue_at};
+use mintmark_jobs::{JobContext, JobFailure, enqueue, enqueue_at};
 use mintmark_objects::fault_of_io;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
@@ -51,7 +51,7 @@ pub(super) async fn run(
         }
         let before = parts.iter().map(|part| part.range.units).sum();
         let object_path = part_path(permit.tenant(), id, &range);
-        let part = make(&ctx, &deps, &source, range, &object_path, Progress { before, units }).await?;
+        let part = make(&ctx, &deps, &source, range, &object_path, Progress { id, before, units }).await?;
         let stored = StoredPart { part: part.clone(), object_path };
         ctx.fenced("export.part", async |conn: &mut AsyncPgConnection| {
             exports::put_part(conn, permit, id, &stored).await
@@ -74,6 +74,7 @@ impl Drop for StopOnDrop {
 /// Where a part stands in the whole.
 #[derive(Clone, Copy)]
 struct Progress {
+    id: ExportId,
     before: u64,
     units: u64,
 }
@@ -107,6 +108,10 @@ async fn make(
             made = &mut making => break made,
             () = lost.cancelled(), if !gauge.stopped() => gauge.stop(),
             _ = tick.tick() => {
+                // The heartbeat would say so too, some seconds later.
+                if is_cancelled(ctx, deps, progress.id).await {
+                    gauge.stop();
+                }
                 let done = gauge.done();
                 if done > told {
                     told = done;
@@ -119,6 +124,12 @@ async fn make(
     let written = made.map_err(Fault::internal)??;
     ctx.progress(progress.before + range.units, progress.units).await?;
     Ok(IndexedPart { range, bytes: written.bytes, sha256: written.sha256 })
+}
+
+/// Whether the export was cancelled; a database that is away does not say so.
+async fn is_cancelled(ctx: &Context, deps: &JobDeps, id: ExportId) -> bool {
+    let Ok(mut conn) = deps.pool.get().await else { return false };
+    exports::is_cancelled(&mut conn, ctx.permit(), id).await.unwrap_or(false)
 }
 
 /// Writes the index, and marks the export ready together with the job that will delete it.
@@ -145,7 +156,25 @@ async fn finish(
     Ok(())
 }
 
-/// Writes down why an export was not made; also for one that was cancelled. Its parts stay a while for a replay.
+/// Deletes what the worker of a cancelled export may have finished after the request to cancel had deleted the rest.
+pub(super) async fn cancelled(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    actor: Actor,
+    payload: ExportPackPayload,
+    reason: Fault,
+) -> mintmark_fault::Result<()> {
+    let claim = EndedClaim { tenant: &tenant, actor: &actor };
+    if !exports::is_cancelled(conn, &claim, payload.export_id).await? {
+        // The job alone was cancelled, by an operator.
+        return dead(conn, tenant, actor, payload, reason).await;
+    }
+    let expire = ExpireExportPayload { export_id: payload.export_id };
+    enqueue::<ExpireExport>(conn, &tenant, &actor, &expire).await?;
+    Ok(())
+}
+
+/// Writes down why an export was not made. Its parts stay a while for a replay.
 pub(super) async fn dead(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
@@ -178,6 +207,7 @@ fn source(
     Ok(PackSource {
         batch_id: export.batch_id,
         product_id: export.product_id,
+        product_name: export.product_name,
         gtin: export.gtin,
         base: deps.base.clone(),
         partition: export.partition,
@@ -198,6 +228,7 @@ fn pack_failure(error: PackError) -> JobFailure {
         PackError::Symbol(_) => {
             JobFailure::Fatal(Fault::conflict("SYMBOL_TOO_LARGE", error.to_string()).caused_by(error))
         }
+        PackError::Label => JobFailure::Fatal(Fault::conflict("SYMBOL_TOO_LARGE", error.to_string())),
         // The object writer's errors carry the fault that says what is wrong with the store.
         PackError::Io(error) => fault_of_io(error).into(),
         PackError::Zip(_) | PackError::Csv(_) | PackError::Json(_) | PackError::Drawing => {

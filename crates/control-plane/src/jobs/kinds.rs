@@ -26,6 +26,24 @@ impl JobKind for MintBatch {
     const MAX_ATTEMPTS: u32 = 30;
 }
 
+/// Gives up the publication of a batch that was cancelled while no worker could.
+#[derive(Debug)]
+pub enum AbortPublication {}
+
+/// What [`AbortPublication`] carries.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AbortPublicationPayload {
+    /// The batch that was cancelled.
+    pub batch_id: BatchId,
+}
+
+impl JobKind for AbortPublication {
+    const NAME: &'static str = "abort-publication";
+    type Payload = AbortPublicationPayload;
+    const MAX_ATTEMPTS: u32 = 50;
+}
+
 /// Tells the directory what a product is called and where its scans lead.
 #[derive(Debug)]
 pub enum SyncProduct {}
@@ -62,7 +80,7 @@ impl JobKind for ExportPack {
     const MAX_ATTEMPTS: u32 = 10;
 }
 
-/// Deletes the objects of one export, when its retention is over or when it failed half made.
+/// Deletes the objects of one export, when its retention is over, or when it failed or was cancelled half made.
 #[derive(Debug)]
 pub enum ExpireExport {}
 
@@ -78,4 +96,20 @@ impl JobKind for ExpireExport {
     const NAME: &'static str = "expire-export";
     type Payload = ExpireExportPayload;
     const MAX_ATTEMPTS: u32 = 50;
+}
+
+/// Pulls a tenant's sums of scans from the directory, and makes the next job of its kind.
+#[derive(Debug)]
+pub enum PullScans {}
+
+/// What [`PullScans`] carries: nothing but its tenant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PullScansPayload {}
+
+impl JobKind for PullScans {
+    const NAME: &'static str = "pull-scans";
+    type Payload = PullScansPayload;
+    // Three days of a directory that is away; then a new job follows.
+    const MAX_ATTEMPTS: u32 = 1_000;
 }

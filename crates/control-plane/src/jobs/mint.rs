@@ -18,9 +18,12 @@ use mintmark_wire::directory::v1::{
 };
 
 use super::publish::publish;
-use super::{JobDeps, MintBatch, MintBatchPayload, refused, stopped};
+use super::{
+    AbortPublication, AbortPublicationPayload, JobDeps, MintBatch, MintBatchPayload, refused, stopped,
+};
 use crate::app::mint::MintPlan;
 use crate::store::minting::{self, BatchToMint, EndedClaim};
+use crate::store::scans::pulling;
 
 /// Runs one claim of the job.
 pub(super) async fn run(
@@ -49,7 +52,8 @@ async fn mint(
     publish(ctx, &deps.directory, permit.tenant(), &plan, opened.next_chunk).await?;
     seal(ctx, deps, &plan).await?;
     ctx.complete("mint.sealed", async |conn: &mut AsyncPgConnection| {
-        minting::seal(conn, permit, id, plan.units).await
+        minting::seal(conn, permit, id).await?;
+        pulling::ensure(conn, permit.tenant(), permit.actor()).await
     })
     .await?;
     Ok(())
@@ -119,6 +123,14 @@ async fn cancel(
         Ok(Ok(_)) => {}
         // Never opened: nothing to give up.
         Ok(Err(fault)) if fault.code() == "NOT_FOUND" => {}
+        // Too late: it was sealed before, and whoever asked will see that.
+        Ok(Err(fault)) if fault.code() == "PUBLICATION_CLOSED" => {
+            ctx.complete("mint.sealed", async |conn: &mut AsyncPgConnection| {
+                minting::seal(conn, permit, id).await
+            })
+            .await?;
+            return Ok(());
+        }
         Ok(Err(fault)) => return Err(refused(fault)),
         Err(_) => return Err(stopped()),
     }
@@ -141,8 +153,8 @@ pub(super) async fn dead(
     minting::fail(conn, &claim, payload.batch_id, reason.code(), explain(&reason)).await
 }
 
-/// Closes a batch whose job was cancelled before it could tidy up by itself: the directory was away, and its publication
-/// stays open and invisible.
+/// Closes a batch whose job was cancelled before it could tidy up by itself, because the directory was away: another job
+/// gives the publication up as soon as it is back.
 pub(super) async fn cancelled(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
@@ -150,7 +162,10 @@ pub(super) async fn cancelled(
     payload: MintBatchPayload,
     _reason: Fault,
 ) -> mintmark_fault::Result<()> {
-    minting::cancel(conn, &EndedClaim { tenant: &tenant, actor: &actor }, payload.batch_id).await
+    minting::cancel(conn, &EndedClaim { tenant: &tenant, actor: &actor }, payload.batch_id).await?;
+    let abort = AbortPublicationPayload { batch_id: payload.batch_id };
+    mintmark_jobs::enqueue::<AbortPublication>(conn, &tenant, &actor, &abort).await?;
+    Ok(())
 }
 
 /// What happened to the batch, and what to do.

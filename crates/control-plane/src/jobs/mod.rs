@@ -3,11 +3,13 @@
 //! A job reads what it needs under its own permit, so it works for exactly one tenant, and changes tables only through
 //! its context's fenced transactions, so a worker that lost its lease changes nothing.
 
+mod abort;
 mod expire;
 mod export;
 mod kinds;
 mod mint;
 mod publish;
+mod pull_scans;
 mod sync;
 
 use std::sync::Arc;
@@ -22,9 +24,12 @@ use mintmark_objects::Store;
 use mintmark_rpc::client::Directory;
 
 pub use kinds::{
-    ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload, MintBatch, MintBatchPayload,
-    SyncProduct, SyncProductPayload,
+    AbortPublication, AbortPublicationPayload, ExpireExport, ExpireExportPayload, ExportPack,
+    ExportPackPayload, MintBatch, MintBatchPayload, PullScans, PullScansPayload, SyncProduct,
+    SyncProductPayload,
 };
+
+pub use pull_scans::revive as revive_scan_pulls;
 
 /// What the jobs work with.
 pub struct JobDeps {
@@ -40,20 +45,28 @@ pub struct JobDeps {
     pub base: Base,
     /// How long a pack stays (`EXPORT_RETENTION_DAYS`).
     pub retention: Duration,
+    /// Between two pulls of a tenant's scans (`SCAN_PULL_SECS`).
+    pub scan_pull: Duration,
 }
 
 /// Teaches `worker` every kind of job of the control plane.
 pub fn register(worker: Worker, deps: JobDeps) -> Worker {
     let deps = Arc::new(deps);
+    let abort = deps.clone();
+    let pull = deps.clone();
     let (mint, sync, export, expire) = (deps.clone(), deps.clone(), deps.clone(), deps);
     worker
         .handle::<MintBatch, _, _>(move |ctx, payload| mint::run(ctx, payload, mint.clone()))
         .on_dead::<MintBatch, _>(mint::dead)
         .on_cancelled::<MintBatch, _>(mint::cancelled)
+        .handle::<PullScans, _, _>(move |ctx, payload| pull_scans::run(ctx, payload, pull.clone()))
+        .on_dead::<PullScans, _>(pull_scans::ended)
+        .on_cancelled::<PullScans, _>(pull_scans::ended)
+        .handle::<AbortPublication, _, _>(move |ctx, payload| abort::run(ctx, payload, abort.clone()))
         .handle::<SyncProduct, _, _>(move |ctx, payload| sync::run(ctx, payload, sync.clone()))
         .handle::<ExportPack, _, _>(move |ctx, payload| export::run(ctx, payload, export.clone()))
         .on_dead::<ExportPack, _>(export::dead)
-        .on_cancelled::<ExportPack, _>(export::dead)
+        .on_cancelled::<ExportPack, _>(export::cancelled)
         .handle::<ExpireExport, _, _>(move |ctx, payload| expire::run(ctx, payload, expire.clone()))
 }
 

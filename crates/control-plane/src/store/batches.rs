@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::Actor;
-use mintmark_auth::action::{SubmitMint, ViewBatch};
-use mintmark_auth::policy::Permit;
+use mintmark_auth::action::{DestroyBatchSecret, DownloadExport, RevokeBatch, SubmitMint, ViewBatch};
+use mintmark_auth::policy::{Action, OnBrand, Permit};
 use mintmark_codes::{Gtin, Partition};
 use mintmark_db::Meaning;
-use mintmark_fault::Result;
+use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BatchId, BrandId, JobId, ProductId};
 use mintmark_minting::WrappedSecret;
 use uuid::Uuid;
@@ -27,17 +27,20 @@ pub enum Mode {
     Static,
     /// The first scan by a person activates, exactly once.
     FirstScan,
+    /// A person's press of a button activates, exactly once.
+    ConfirmedScan,
 }
 
 impl Mode {
     /// Every mode, by the name that requests use.
-    pub const ALL: [Mode; 2] = [Mode::Static, Mode::FirstScan];
+    pub const ALL: [Mode; 3] = [Mode::Static, Mode::FirstScan, Mode::ConfirmedScan];
 
     /// Its name in requests, answers and rows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Mode::Static => "static",
             Mode::FirstScan => "first_scan",
+            Mode::ConfirmedScan => "confirmed_scan",
         }
     }
 }
@@ -55,7 +58,7 @@ impl FromStr for Mode {
     }
 }
 
-/// Where a batch stands. `Sealed`, `Failed` and `Cancelled` are final.
+/// Where a batch stands. `Cancelled` and `Revoked` are final; a failed batch may be taken up again by its operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchState {
     /// Waits for a worker.
@@ -68,15 +71,18 @@ pub enum BatchState {
     Failed,
     /// Stopped on request.
     Cancelled,
+    /// Recalled: scans of its units say so.
+    Revoked,
 }
 
 impl BatchState {
-    const ALL: [BatchState; 5] = [
+    const ALL: [BatchState; 6] = [
         BatchState::Queued,
         BatchState::Minting,
         BatchState::Sealed,
         BatchState::Failed,
         BatchState::Cancelled,
+        BatchState::Revoked,
     ];
 
     /// Its name in answers and rows.
@@ -87,6 +93,7 @@ impl BatchState {
             BatchState::Sealed => "sealed",
             BatchState::Failed => "failed",
             BatchState::Cancelled => "cancelled",
+            BatchState::Revoked => "revoked",
         }
     }
 }
@@ -141,6 +148,10 @@ pub struct Batch {
     pub created_at: DateTime<Utc>,
     /// When it was published whole.
     pub sealed_at: Option<DateTime<Utc>>,
+    /// When it was recalled, by the directory's clock.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Since when no code of it can be derived any more.
+    pub secret_destroyed_at: Option<DateTime<Utc>>,
     /// Why it failed.
     pub failure: Option<Failure>,
 }
@@ -174,8 +185,8 @@ pub struct NewBatch<'a> {
 
 /// What the derivation of a batch's codes needs.
 pub struct BatchSecrets {
-    /// The secret, still wrapped.
-    pub secret: WrappedSecret,
+    /// The secret, still wrapped; none once it is destroyed.
+    pub secret: Option<WrappedSecret>,
     /// The partition that the codes name; none before the directory has assigned it.
     pub partition: Option<Partition>,
     /// The first serial.
@@ -200,6 +211,8 @@ struct Row {
     sealed_at: Option<DateTime<Utc>>,
     failure_code: Option<String>,
     failure_message: Option<String>,
+    revoked_at: Option<DateTime<Utc>>,
+    secret_destroyed_at: Option<DateTime<Utc>>,
 }
 
 fn read((row, gtin): (Row, String)) -> Result<Batch> {
@@ -216,6 +229,8 @@ fn read((row, gtin): (Row, String)) -> Result<Batch> {
         created_by: stored("batch.created_by", row.created_by.parse::<Actor>())?,
         created_at: row.created_at,
         sealed_at: row.sealed_at,
+        revoked_at: row.revoked_at,
+        secret_destroyed_at: row.secret_destroyed_at,
         failure: row
             .failure_code
             .map(|code| Failure { code, message: row.failure_message.unwrap_or_default() }),
@@ -250,25 +265,24 @@ pub async fn insert(
     Ok(())
 }
 
-/// The batch that [`insert`] has just stored, as everybody else will see it.
-pub async fn inserted(
-    conn: &mut AsyncPgConnection,
-    permit: &Permit<SubmitMint>,
-    id: BatchId,
-) -> Result<Batch> {
-    one(conn, permit.tenant().as_str(), permit.brand(), id).await
-}
+/// Actions whose permit lets its holder see the batch that it is about: whoever may act on a batch may view it.
+pub trait SeesBatch: Action<On = OnBrand> {}
+impl SeesBatch for ViewBatch {}
+impl SeesBatch for SubmitMint {}
+impl SeesBatch for RevokeBatch {}
+impl SeesBatch for DestroyBatchSecret {}
+impl SeesBatch for DownloadExport {}
 
 /// One batch of the permit's brand.
-pub async fn find(conn: &mut AsyncPgConnection, permit: &Permit<ViewBatch>, id: BatchId) -> Result<Batch> {
-    one(conn, permit.tenant().as_str(), permit.brand(), id).await
-}
-
-async fn one(conn: &mut AsyncPgConnection, tenant: &str, brand: BrandId, id: BatchId) -> Result<Batch> {
+pub async fn find<A: SeesBatch>(
+    conn: &mut AsyncPgConnection,
+    permit: &Permit<A>,
+    id: BatchId,
+) -> Result<Batch> {
     let row: (Row, String) = batch::table
         .inner_join(product::table)
-        .filter(batch::tenant_id.eq(tenant))
-        .filter(batch::brand_id.eq(brand.as_uuid()))
+        .filter(batch::tenant_id.eq(permit.tenant().as_str()))
+        .filter(batch::brand_id.eq(permit.brand().as_uuid()))
         .filter(batch::id.eq(id.as_uuid()))
         .select((Row::as_select(), product::gtin))
         .first(conn)
@@ -301,26 +315,26 @@ pub async fn list(
 }
 
 /// What the codes of a batch are derived from.
-pub async fn secrets(
+pub async fn secrets<A: SeesBatch>(
     conn: &mut AsyncPgConnection,
-    permit: &Permit<ViewBatch>,
+    permit: &Permit<A>,
     id: BatchId,
 ) -> Result<BatchSecrets> {
-    let (bytes, key_id, partition, first_serial, units): (Vec<u8>, String, Option<i16>, i64, i32) =
-        batch::table
-            .filter(batch::tenant_id.eq(permit.tenant().as_str()))
-            .filter(batch::brand_id.eq(permit.brand().as_uuid()))
-            .filter(batch::id.eq(id.as_uuid()))
-            .select((
-                batch::wrapped_secret,
-                batch::secret_key_id,
-                batch::partition_id,
-                batch::first_serial,
-                batch::units,
-            ))
-            .first(conn)
-            .await
-            .or_not_found("batch")?;
+    type Row = (Option<Vec<u8>>, Option<String>, Option<i16>, i64, i32);
+    let (bytes, key_id, partition, first_serial, units): Row = batch::table
+        .filter(batch::tenant_id.eq(permit.tenant().as_str()))
+        .filter(batch::brand_id.eq(permit.brand().as_uuid()))
+        .filter(batch::id.eq(id.as_uuid()))
+        .select((
+            batch::wrapped_secret,
+            batch::secret_key_id,
+            batch::partition_id,
+            batch::first_serial,
+            batch::units,
+        ))
+        .first(conn)
+        .await
+        .or_not_found("batch")?;
     let partition = match partition {
         Some(number) => {
             let number: u16 = unsigned("batch.partition_id", number)?;
@@ -329,9 +343,22 @@ pub async fn secrets(
         None => None,
     };
     Ok(BatchSecrets {
-        secret: WrappedSecret { key_id, bytes },
+        secret: wrapped(key_id, bytes),
         partition,
         first_serial: unsigned("batch.first_serial", first_serial)?,
         units: unsigned("batch.units", units)?,
     })
+}
+
+/// The two columns of a wrapped secret; none once it is destroyed.
+pub(super) fn wrapped(key_id: Option<String>, bytes: Option<Vec<u8>>) -> Option<WrappedSecret> {
+    Some(WrappedSecret { key_id: key_id?, bytes: bytes? })
+}
+
+/// What whoever needs the codes of a batch hears when its secret is gone.
+pub fn secret_destroyed() -> Fault {
+    Fault::conflict(
+        "BATCH_SECRET_DESTROYED",
+        "the secret of this batch was destroyed: its codes can neither be shown nor exported any more",
+    )
 }

@@ -55,6 +55,26 @@ pub async fn append(
     Ok(id)
 }
 
+/// In whose name an entry of this kind was added last; none when there is no such entry.
+pub(super) async fn newest_actor(
+    conn: &mut AsyncPgConnection,
+    mandate: &impl Mandate,
+    batch: BatchId,
+    kind: &'static str,
+) -> Result<Option<Actor>> {
+    let actor: Option<String> = batch_event::table
+        .filter(batch_event::tenant_id.eq(mandate.tenant().as_str()))
+        .filter(batch_event::batch_id.eq(batch.as_uuid()))
+        .filter(batch_event::kind.eq(kind))
+        .order(batch_event::id.desc())
+        .select(batch_event::actor)
+        .first(conn)
+        .await
+        .optional()
+        .or_fault()?;
+    actor.map(|actor| stored("batch_event.actor", actor.parse())).transpose()
+}
+
 /// The history of a batch, newest first. The permit was made for the brand of this batch.
 pub async fn list(
     conn: &mut AsyncPgConnection,

@@ -1,7 +1,9 @@
 //! Exports of batches, and the parts that were written for them.
 
+mod cancelling;
 mod making;
 
+pub use cancelling::{cancel, is_cancelled};
 pub use making::{Doomed, ExportToMake, doomed, expire, fail, put_part, ready, start};
 
 use chrono::{DateTime, Utc};
@@ -15,9 +17,9 @@ use mintmark_ids::{BatchId, BrandId, ExportId, JobId};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::batches::Failure;
+use super::batches::{Failure, secret_destroyed};
 use super::page::{Slice, Window};
-use super::schema::{batch, export, export_part};
+use super::schema::{batch, export, export_part, product};
 use super::{Mandate, events, stored, unsigned};
 use crate::app::pack::{FORMAT_VERSION, Formats, IndexedPart, PartRange};
 
@@ -34,6 +36,8 @@ pub enum ExportState {
     Failed,
     /// Was deleted at the end of its retention.
     Expired,
+    /// Was called off before it was ready.
+    Cancelled,
 }
 
 impl ExportState {
@@ -45,11 +49,12 @@ impl ExportState {
             Self::Ready => "ready",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
         }
     }
 
     fn read(text: &str) -> Result<Self> {
-        [Self::Queued, Self::Running, Self::Ready, Self::Failed, Self::Expired]
+        [Self::Queued, Self::Running, Self::Ready, Self::Failed, Self::Expired, Self::Cancelled]
             .into_iter()
             .find(|state| state.as_str() == text)
             .ok_or_else(|| Fault::internal(format!("export.state holds {text}")))
@@ -121,20 +126,27 @@ pub struct NewExport {
 /// Creates an export of a sealed batch.
 ///
 /// # Errors
-/// 404 when the batch is not the permit's brand's; 409 `BATCH_NOT_SEALED` before it is sealed.
+/// 404 when the batch is not the permit's brand's; 409 `BATCH_NOT_SEALED` before it is sealed and once it is recalled, 409
+/// `BATCH_SECRET_DESTROYED`.
 pub async fn insert(
     conn: &mut AsyncPgConnection,
     permit: &Permit<GenerateExport>,
     new: &NewExport,
 ) -> Result<Export> {
-    let state: String = batch::table
+    let (state, product_name, destroyed): (String, String, Option<DateTime<Utc>>) = batch::table
+        .inner_join(product::table)
         .filter(batch::tenant_id.eq(permit.tenant().as_str()))
         .filter(batch::brand_id.eq(permit.brand().as_uuid()))
         .filter(batch::id.eq(new.batch_id.as_uuid()))
-        .select(batch::state)
+        .select((batch::state, product::name, batch::secret_destroyed_at))
+        // Held until the export stands, so that nobody destroys the secret in between.
+        .for_key_share()
         .first(conn)
         .await
         .or_not_found("batch")?;
+    if destroyed.is_some() {
+        return Err(secret_destroyed());
+    }
     if state != "sealed" {
         return Err(Fault::conflict(
             "BATCH_NOT_SEALED",
@@ -153,6 +165,7 @@ pub async fn insert(
             export::format_version.eq(FORMAT_VERSION as i32),
             export::job_id.eq(new.job_id.as_uuid()),
             export::created_by.eq(permit.actor().to_string()),
+            export::product_name.eq(product_name),
         ))
         .execute(conn)
         .await

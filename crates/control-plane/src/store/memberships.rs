@@ -206,22 +206,20 @@ pub async fn list(
     Ok(Slice { items, next })
 }
 
-/// Takes a role away. Roles are looked up at each request, so it is gone at the next one.
+/// Takes a role away, and says which. Roles are looked up at each request, so it is gone at the next one.
 pub async fn delete(
     conn: &mut AsyncPgConnection,
     permit: &Permit<AdministerTenant>,
     id: MembershipId,
-) -> Result<()> {
-    let deleted = diesel::delete(
+) -> Result<Membership> {
+    let row: Row = diesel::delete(
         membership::table
             .filter(membership::tenant_id.eq(permit.tenant().as_str()))
             .filter(membership::id.eq(id.as_uuid())),
     )
-    .execute(conn)
+    .returning(membership::all_columns)
+    .get_result(conn)
     .await
-    .or_fault()?;
-    if deleted == 0 {
-        return Err(Fault::not_found("membership"));
-    }
-    Ok(())
+    .or_not_found("membership")?;
+    read(row)
 }

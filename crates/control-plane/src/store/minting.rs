@@ -15,9 +15,9 @@ use mintmark_wire::directory::v1::{ActivationMode, Product};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::batches::Mode;
+use super::batches::{Mode, secret_destroyed, wrapped};
 use super::schema::{batch, brand, product};
-use super::{Mandate, events, stored, unsigned};
+use super::{Mandate, events, operations, presentation, stored, unsigned};
 use crate::jobs::{MintBatch, SyncProduct};
 
 /// What the mint job needs of a batch.
@@ -38,12 +38,13 @@ pub struct BatchToMint {
     pub wrapped_secret: WrappedSecret,
 }
 
-type BatchRow = (Uuid, String, i32, i64, String, i32, Vec<u8>, String);
+type BatchRow = (Uuid, String, i32, i64, String, i32, Option<Vec<u8>>, Option<String>);
 
 /// Moves a batch to `minting` and reads it. A failed batch is taken up again: that is a replayed job.
 ///
 /// # Errors
-/// 404 when it is not the job's tenant's; 409 `BATCH_CLOSED` when it is sealed or cancelled.
+/// 404 when it is not the job's tenant's; 409 `BATCH_CLOSED` when it is sealed, cancelled or recalled; 409
+/// `BATCH_SECRET_DESTROYED` when its secret was destroyed after it failed.
 pub async fn start(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<MintBatch>,
@@ -66,8 +67,12 @@ pub async fn start(
         .first(conn)
         .await
         .or_not_found("batch")?;
+    let wrapped_secret = wrapped(key_id, bytes);
     match state.as_str() {
         "queued" | "failed" => {
+            if wrapped_secret.is_none() {
+                return Err(secret_destroyed());
+            }
             diesel::update(this(tenant, id))
                 .set((
                     batch::state.eq("minting"),
@@ -94,7 +99,7 @@ pub async fn start(
         first_serial: unsigned("batch.first_serial", first_serial)?,
         units: unsigned("batch.units", units)?,
         chunk_units: unsigned("batch.chunk_units", chunk_units)?,
-        wrapped_secret: WrappedSecret { key_id, bytes },
+        wrapped_secret: wrapped_secret.ok_or_else(secret_destroyed)?,
     })
 }
 
@@ -123,31 +128,22 @@ pub async fn set_partition(
 }
 
 /// Marks a batch sealed: the directory recognises its codes now.
-pub async fn seal(
-    conn: &mut AsyncPgConnection,
-    permit: &JobPermit<MintBatch>,
-    id: BatchId,
-    units: u64,
-) -> Result<()> {
-    diesel::update(this(permit.tenant(), id).filter(batch::state.eq("minting")))
+pub async fn seal(conn: &mut AsyncPgConnection, permit: &JobPermit<MintBatch>, id: BatchId) -> Result<()> {
+    let units: i32 = diesel::update(this(permit.tenant(), id).filter(batch::state.eq("minting")))
         .set((batch::state.eq("sealed"), batch::sealed_at.eq(diesel::dsl::now)))
-        .execute(conn)
+        .returning(batch::units)
+        .get_result(conn)
         .await
-        .or_fault()?;
+        .or_not_found("batch")?;
     events::append(conn, permit, id, "batch.sealed", json!({ "units": units })).await?;
     Ok(())
 }
 
-/// Closes a batch whose minting was called off.
+/// Closes a batch whose minting was called off, in the name of whoever asked for that.
 pub async fn cancel(conn: &mut AsyncPgConnection, claim: &impl OfMinting, id: BatchId) -> Result<()> {
-    let changed = diesel::update(this(claim.tenant(), id).filter(batch::state.eq_any(["queued", "minting"])))
-        .set(batch::state.eq("cancelled"))
-        .execute(conn)
-        .await
-        .or_fault()?;
-    if changed == 1 {
-        events::append(conn, claim, id, "batch.cancelled", json!({})).await?;
-    }
+    let asked = operations::canceller(conn, claim, id).await?;
+    let actor = asked.as_ref().unwrap_or(claim.actor());
+    operations::close_cancelled(conn, &EndedClaim { tenant: claim.tenant(), actor }, id).await?;
     Ok(())
 }
 
@@ -213,7 +209,9 @@ async fn read_product(conn: &mut AsyncPgConnection, tenant: &TenantId, id: Produ
         .first(conn)
         .await
         .or_not_found("product")?;
+    let presentation = presentation::of_product(conn, tenant, id).await?;
     Ok(Product {
+        presentation,
         product_id: id.to_string(),
         gtin,
         brand_name,
@@ -227,6 +225,7 @@ fn read_mode(mode: &str) -> Result<ActivationMode> {
     Ok(match stored("batch.mode", mode.parse::<Mode>())? {
         Mode::Static => ActivationMode::Static,
         Mode::FirstScan => ActivationMode::FirstScan,
+        Mode::ConfirmedScan => ActivationMode::ConfirmedScan,
     })
 }
 

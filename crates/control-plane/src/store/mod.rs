@@ -4,6 +4,7 @@
 //! of a claimed job. The few functions that run before there can be one (who is calling, which brand does this batch
 //! belong to) say so and return no more than the policy needs.
 
+pub mod audit;
 pub mod batches;
 pub mod brands;
 pub mod events;
@@ -11,8 +12,11 @@ pub mod exports;
 pub mod idempotency;
 pub mod memberships;
 pub mod minting;
+pub mod operations;
 pub mod page;
+pub mod presentation;
 pub mod products;
+pub mod scans;
 pub mod schema;
 pub mod scopes;
 pub mod standing;

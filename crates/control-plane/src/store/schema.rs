@@ -68,8 +68,8 @@ diesel::table! {
         units -> Integer,
         first_serial -> BigInt,
         state -> Text,
-        wrapped_secret -> Bytea,
-        secret_key_id -> Text,
+        wrapped_secret -> Nullable<Bytea>,
+        secret_key_id -> Nullable<Text>,
         chunk_units -> Integer,
         partition_id -> Nullable<SmallInt>,
         job_id -> Uuid,
@@ -78,6 +78,8 @@ diesel::table! {
         sealed_at -> Nullable<Timestamptz>,
         failure_code -> Nullable<Text>,
         failure_message -> Nullable<Text>,
+        revoked_at -> Nullable<Timestamptz>,
+        secret_destroyed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -128,6 +130,7 @@ diesel::table! {
         expires_at -> Nullable<Timestamptz>,
         failure_code -> Nullable<Text>,
         failure_message -> Nullable<Text>,
+        product_name -> Text,
     }
 }
 
@@ -141,6 +144,73 @@ diesel::table! {
         sha256 -> Bytea,
         first_serial -> BigInt,
         units -> Integer,
+    }
+}
+
+diesel::table! {
+    audit_entry (id) {
+        id -> Uuid,
+        at -> Timestamptz,
+        tenant_id -> Nullable<Text>,
+        actor -> Text,
+        action -> Text,
+        resource_kind -> Text,
+        resource_id -> Text,
+        outcome -> Text,
+        trace_id -> Nullable<Text>,
+        detail -> Jsonb,
+        salt -> Bytea,
+        commitment -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit_pending (entry_id) {
+        entry_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    brand_presentation (brand_id) {
+        brand_id -> Uuid,
+        tenant_id -> Text,
+        primary_colour -> Text,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    look_image (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        brand_id -> Uuid,
+        product_id -> Nullable<Uuid>,
+        content_type -> Text,
+        content -> Bytea,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    scan_summary (tenant_id, product_id, day, batch_id, country, outcome) {
+        tenant_id -> Text,
+        day -> Date,
+        product_id -> Uuid,
+        batch_id -> Nullable<Uuid>,
+        country -> Nullable<Text>,
+        outcome -> Text,
+        scans -> BigInt,
+        first_activations -> BigInt,
+        revision -> BigInt,
+    }
+}
+
+diesel::table! {
+    scan_cursor (tenant_id) {
+        tenant_id -> Text,
+        revision -> BigInt,
+        job_id -> Nullable<Uuid>,
+        pulled_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -160,4 +230,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     idempotency,
     export,
     export_part,
+    brand_presentation,
+    look_image,
 );

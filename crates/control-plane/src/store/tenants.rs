@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::Tier;
 use mintmark_auth::action::{AdministerTenant, ManageTenants};
-use mintmark_auth::policy::Permit;
+use mintmark_auth::policy::{Action, OnTenant, Permit};
 use mintmark_db::Meaning;
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::TenantId;
@@ -100,6 +100,20 @@ pub async fn find(conn: &mut AsyncPgConnection, permit: &Permit<AdministerTenant
         .await
         .or_not_found("tenant")?;
     read(row)
+}
+
+/// The tier of the tenant that a permit names; whoever may act for a tenant may know what it pays for.
+pub async fn tier<A: Action<On = OnTenant>>(
+    conn: &mut AsyncPgConnection,
+    permit: &Permit<A>,
+) -> Result<Tier> {
+    let tier: String = tenant::table
+        .filter(tenant::id.eq(permit.tenant().as_str()))
+        .select(tenant::tier)
+        .first(conn)
+        .await
+        .or_not_found("tenant")?;
+    stored("tenant.tier", tier.parse())
 }
 
 /// Changes the tenant that the permit names.

@@ -1,6 +1,6 @@
 //! A directory in memory: it keeps the ledger that `directory.proto` describes and fails when it is told to.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -49,6 +49,8 @@ pub struct Publication {
     pub arrived: Vec<u32>,
     /// The fence of each opening.
     pub openings: Vec<i64>,
+    /// The digests of single codes that were recalled.
+    pub revoked: BTreeSet<[u8; 32]>,
 }
 
 impl Publication {
@@ -73,6 +75,8 @@ pub enum Trouble {
     RefuseChunk(u32, &'static str),
     /// Hand the publication to a higher fence when this chunk comes: another worker has it.
     TakeOverAt(u32),
+    /// Seal, and never answer.
+    HangAtSeal,
     /// Seal, and answer this many times that the service is away.
     LoseSealAnswers(u32),
 }
@@ -82,6 +86,10 @@ struct Ledger {
     products: HashMap<(String, String), Product>,
     publications: HashMap<(String, String), Publication>,
     trouble: Vec<Trouble>,
+    /// Sums of scans, by tenant.
+    scans: Vec<(String, ScanSummary)>,
+    /// The cursor of each pull, by tenant.
+    pulls: Vec<(String, u64)>,
 }
 
 struct Shared {
@@ -137,12 +145,41 @@ impl FakeDirectory {
         self.ledger().products.get(&(tenant.to_owned(), product.to_owned())).cloned()
     }
 
+    /// Puts a sum of scans, in the place of an older one with its key.
+    pub fn scanned(&self, tenant: &str, row: ScanSummary) {
+        let key =
+            |row: &ScanSummary| ScanSummary { scans: 0, first_activations: 0, revision: 0, ..row.clone() };
+        let mut ledger = self.ledger();
+        ledger.scans.retain(|(of, old)| of != tenant || key(old) != key(&row));
+        ledger.scans.push((tenant.to_owned(), row));
+    }
+
+    /// The cursors that a tenant's sums were asked with.
+    pub fn pulls(&self, tenant: &str) -> Vec<u64> {
+        self.ledger().pulls.iter().filter(|(of, _)| of == tenant).map(|(_, cursor)| *cursor).collect()
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.shared.ledger.lock().unwrap()
     }
 }
 
 impl Ledger {
+    fn pull(&mut self, tenant: &str, asked: &PullScansRequest) -> PullScansResponse {
+        self.pulls.push((tenant.to_owned(), asked.cursor));
+        let mut rows: Vec<ScanSummary> = self
+            .scans
+            .iter()
+            .filter(|(of, row)| of == tenant && row.revision > asked.cursor)
+            .map(|(_, row)| row.clone())
+            .collect();
+        rows.sort_by_key(|row| row.revision);
+        let more = rows.len() > asked.limit as usize;
+        rows.truncate(asked.limit as usize);
+        let next_cursor = rows.last().map_or(asked.cursor, |row| row.revision);
+        PullScansResponse { summaries: rows, next_cursor, more }
+    }
+
     /// Whether this trouble is to be had now; a `once` trouble is used up.
     fn strikes(&mut self, matching: impl Fn(&Trouble) -> Option<&'static str>) -> Option<&'static str> {
         let place = self.trouble.iter().position(|trouble| matching(trouble).is_some())?;
@@ -243,6 +280,18 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// The publication of this batch that may be recalled.
+    fn recallable(&mut self, tenant: String, batch: String) -> Result<&mut Publication, Status> {
+        let publication = self
+            .publications
+            .get_mut(&(tenant, batch))
+            .ok_or_else(|| mintmark_rpc::status(Fault::not_found("publication")))?;
+        let aborted = publication.state == i32::from(PublicationState::Aborted);
+        if aborted { Err(refusal("PUBLICATION_CLOSED")) } else { Ok(publication) }
+    }
+}
+
 fn refusal(code: &'static str) -> Status {
     match code {
         "DIRECTORY_AWAY" => Status::unavailable("away"),
@@ -250,9 +299,14 @@ fn refusal(code: &'static str) -> Status {
     }
 }
 
-/// The tenant of the token, which must be made for the directory and for publishing. (That signatures are verified is
-/// tested where they are.)
+/// The tenant of the token, which must be made for the directory and for publishing.
 fn tenant<T>(request: &Request<T>) -> Result<String, Status> {
+    tenant_with("directory:publish", request)
+}
+
+/// The tenant of the token, which must be made for the directory and this scope. (That signatures are verified is
+/// tested where they are.)
+fn tenant_with<T>(scope: &str, request: &Request<T>) -> Result<String, Status> {
     let unauthenticated = || Status::unauthenticated("no token for the directory");
     let header = request
         .metadata()
@@ -265,8 +319,7 @@ fn tenant<T>(request: &Request<T>) -> Result<String, Status> {
         .ok_or_else(unauthenticated)?;
     let claims: Value =
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).map_err(|_| unauthenticated())?).unwrap();
-    let publishes = claims["scp"].to_string().contains("directory:publish");
-    if claims["aud"] != "ppos:resolver" || !publishes {
+    if claims["aud"] != "ppos:resolver" || !claims["scp"].to_string().contains(scope) {
         return Err(Status::permission_denied(claims.to_string()));
     }
     Ok(claims["tenantId"].as_str().unwrap().to_owned())
@@ -335,7 +388,12 @@ impl DirectoryService for Service {
         request: Request<SealPublicationRequest>,
     ) -> Result<Response<SealPublicationResponse>, Status> {
         let tenant = tenant(&request)?;
-        self.ledger().seal(&tenant, request.get_ref()).map(Response::new)
+        let sealed = self.ledger().seal(&tenant, request.get_ref());
+        let hangs = self.ledger().trouble.contains(&Trouble::HangAtSeal);
+        if hangs {
+            std::future::pending::<()>().await;
+        }
+        sealed.map(Response::new)
     }
 
     async fn abort_publication(
@@ -346,8 +404,58 @@ impl DirectoryService for Service {
         let mut ledger = self.ledger();
         let key = (tenant, request.into_inner().batch_id);
         let publication = ledger.publications.get_mut(&key).ok_or_else(|| refusal("NOT_FOUND"))?;
+        if publication.state == i32::from(PublicationState::Sealed) {
+            return Err(refusal("PUBLICATION_CLOSED"));
+        }
         publication.state = PublicationState::Aborted.into();
         Ok(Response::new(AbortPublicationResponse {}))
+    }
+
+    async fn revoke_batch(
+        &self,
+        request: Request<RevokeBatchRequest>,
+    ) -> Result<Response<RevokeBatchResponse>, Status> {
+        let tenant = tenant_with("directory:revoke", &request)?;
+        let mut ledger = self.ledger();
+        let publication = ledger.recallable(tenant, request.into_inner().batch_id)?;
+        publication.state = PublicationState::Revoked.into();
+        // The tests ask whether it is recalled, not when.
+        let revoked_at = Some(std::time::UNIX_EPOCH.into());
+        Ok(Response::new(RevokeBatchResponse { revoked_at }))
+    }
+
+    async fn revoke_codes(
+        &self,
+        request: Request<RevokeCodesRequest>,
+    ) -> Result<Response<RevokeCodesResponse>, Status> {
+        let tenant = tenant_with("directory:revoke", &request)?;
+        let asked = request.into_inner();
+        let mut ledger = self.ledger();
+        let publication = ledger.recallable(tenant, asked.batch_id)?;
+        let known: BTreeSet<[u8; 32]> = publication.digests().into_iter().collect();
+        let named: BTreeSet<[u8; 32]> =
+            asked.digests.chunks(32).map(|digest| digest.try_into().unwrap()).collect();
+        let mut answer = RevokeCodesResponse::default();
+        for digest in named {
+            match (known.contains(&digest), publication.revoked.insert(digest)) {
+                (true, true) => answer.revoked += 1,
+                (true, false) => answer.already_revoked += 1,
+                (false, _) => {
+                    publication.revoked.remove(&digest);
+                    answer.unmatched += 1;
+                }
+            }
+        }
+        Ok(Response::new(answer))
+    }
+
+    async fn pull_scans(
+        &self,
+        request: Request<PullScansRequest>,
+    ) -> Result<Response<PullScansResponse>, Status> {
+        let tenant = tenant_with("directory:read", &request)?;
+        let asked = request.into_inner();
+        Ok(Response::new(self.ledger().pull(&tenant, &asked)))
     }
 
     async fn get_publication(

@@ -145,10 +145,9 @@ async fn export_that_was_interrupted_goes_on_at_the_first_missing_part() {
     until(&plane, &shop, &format!("/v1/batches/{batch}"), "sealed").await;
     worker.end().await;
 
-    let asked = plane
-        .as_person(&shop.owner, "POST", &format!("/v1/batches/{batch}/exports"), json!({}))
-        .await
-        .expect(202);
+    let exports = format!("/v1/batches/{batch}/exports");
+    let everything = json!({ "formats": ["csv", "svg", "png", "pdf"] });
+    let asked = plane.as_person(&shop.owner, "POST", &exports, everything.clone()).await.expect(202);
     let path = format!("/v1/exports/{}", text(&asked, "id"));
     let early = plane.get(&shop.owner, &format!("{path}/download")).await;
     assert_eq!(early.problem(409), "EXPORT_NOT_READY");
@@ -169,7 +168,15 @@ async fn export_that_was_interrupted_goes_on_at_the_first_missing_part() {
     let after = std::fs::metadata(folder.join("part-0001.zip")).unwrap().modified().unwrap();
     assert_eq!(before, after, "the first part was not written again");
     let download = plane.get(&shop.owner, &format!("{path}/download")).await.expect(200);
-    assert_eq!(download["parts"].as_array().unwrap().len(), 3);
+    let hashes = |download: &Value| -> Vec<Value> {
+        download["parts"].as_array().unwrap().iter().map(|part| part["sha256"].clone()).collect()
+    };
+    assert_eq!(hashes(&download).len(), 3);
+    let again = plane.as_person(&shop.owner, "POST", &exports, everything).await.expect(202);
+    let path = format!("/v1/exports/{}", text(&again, "id"));
+    until(&plane, &shop, &path, "ready").await;
+    let whole = plane.get(&shop.owner, &format!("{path}/download")).await.expect(200);
+    assert_eq!(hashes(&download), hashes(&whole), "as if it had never been interrupted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,9 +213,14 @@ async fn export_asked_for_twice_under_one_key_is_one_export() {
 #[tokio::test(flavor = "multi_thread")]
 async fn export_with_bad_formats_names_the_field() {
     let stage = Stage::set().await;
-    for formats in [json!([]), json!(["pdf"]), json!(["csv", "CSV"])] {
+    for (formats, status, code) in [
+        (json!([]), 400, "FORMATS_EMPTY"),
+        (json!(["eps"]), 422, "FORMAT_NOT_SUPPORTED"),
+        (json!(["csv", "CSV"]), 422, "FORMAT_NOT_SUPPORTED"),
+    ] {
         let reply = stage.post(&stage.shop.owner, json!({ "formats": formats })).await;
-        assert_eq!((reply.problem(400), text(&reply.body, "field")), ("FORMATS_UNKNOWN", "formats"));
+        assert_eq!((reply.problem(status), text(&reply.body, "field")), (code, "formats"));
+        assert_eq!(reply.body["supportedFormats"], json!(["csv", "svg", "png", "pdf"]));
     }
     for body in [json!({ "formats": "csv" }), json!({ "format": ["csv"] })] {
         stage.post(&stage.shop.owner, body).await.problem(400);
@@ -221,21 +233,23 @@ async fn exports_are_for_those_whom_the_role_table_names() {
     let plane = &stage.plane;
     let (id, _) = stage.ready(json!({ "formats": ["csv"] })).await;
     let (view, download) = (format!("/v1/exports/{id}"), format!("/v1/exports/{id}/download"));
+    let cancel = format!("/v1/exports/{id}/cancel");
     let tenant = &stage.shop.owner.tenant;
     let (member, admin) = (plane.person(tenant, false).await, plane.person(tenant, false).await);
     plane.grant(&member, &stage.shop.brand, "member").await;
     plane.grant(&admin, &stage.shop.brand, "admin").await;
     let outsider = plane.person(tenant, false).await;
     let stranger = plane.shop().await.owner;
-    // Who, and what they get for asking, listing, viewing, downloading (spec/minting-security.md, "Role-Based Access").
+    // Who, and what they get for asking, listing, viewing, downloading, and cancelling what is ready
+    // (spec/minting-security.md, "Role-Based Access").
     let table = [
-        ("an owner", Some(&stage.shop.owner.session), [202, 200, 200, 200]),
-        ("an admin", Some(&admin.session), [202, 200, 200, 200]),
-        ("a member", Some(&member.session), [403, 200, 200, 200]),
-        ("a person without a role", Some(&outsider.session), [403; 4]),
-        ("another tenant's owner", Some(&stranger.session), [404; 4]),
-        ("the control token", Some(&plane.control), [401; 4]),
-        ("nobody", None, [401; 4]),
+        ("an owner", Some(&stage.shop.owner.session), [202, 200, 200, 200, 409]),
+        ("an admin", Some(&admin.session), [202, 200, 200, 200, 409]),
+        ("a member", Some(&member.session), [403, 200, 200, 200, 403]),
+        ("a person without a role", Some(&outsider.session), [403; 5]),
+        ("another tenant's owner", Some(&stranger.session), [404; 5]),
+        ("the control token", Some(&plane.control), [401; 5]),
+        ("nobody", None, [401; 5]),
     ];
     for (who, token, expected) in table {
         let token = token.map(String::as_str);
@@ -245,6 +259,7 @@ async fn exports_are_for_those_whom_the_role_table_names() {
         for path in [&stage.exports(), &view, &download] {
             got.push(plane.send("GET", path, token, &[], None).await.status);
         }
+        got.push(plane.send("POST", &cancel, token, &[], None).await.status);
         assert_eq!(got, expected, "{who}");
         if got[0] == 403 {
             assert_eq!(asked.body["requiredRole"], "admin", "{}", asked.body);

@@ -79,7 +79,7 @@ async fn bad_orders_name_code_and_field() {
         (order(json!(1.5), "static"), 400, "INVALID_BODY", "units"),
         (order(json!("1"), "static"), 400, "INVALID_BODY", "units"),
         (order(json!(1e30), "static"), 400, "INVALID_BODY", "units"),
-        (order(json!(1), "confirmed_scan"), 422, "MODE_NOT_SUPPORTED", "mode"),
+        (order(json!(1), "second_scan"), 422, "MODE_NOT_SUPPORTED", "mode"),
         (order(json!(1), ""), 422, "MODE_NOT_SUPPORTED", "mode"),
     ] {
         let reply = plane.order(&shop.owner, &shop.brand, "key", &body).await;
@@ -87,7 +87,7 @@ async fn bad_orders_name_code_and_field() {
         assert_eq!(reply.body["field"], field, "{body}");
     }
     let reply = plane.order(&shop.owner, &shop.brand, "key", &order(json!(1), "magic")).await;
-    assert_eq!(reply.body["supportedModes"], json!(["static", "first_scan"]));
+    assert_eq!(reply.body["supportedModes"], json!(["static", "first_scan", "confirmed_scan"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

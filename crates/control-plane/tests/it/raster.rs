@@ -26,3 +26,18 @@ fn attribute<'a>(svg: &'a str, name: &str) -> &'a str {
     let start = svg.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
     svg[start..].split('"').next().unwrap()
 }
+
+/// The text of the one symbol in this PNG picture.
+pub fn read_png(content: &[u8]) -> String {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(content)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((frame.color_type, frame.bit_depth), (png::ColorType::Grayscale, png::BitDepth::One));
+    let light = |x: usize, y: usize| pixels[y * frame.line_size + x / 8] & (0x80 >> (x % 8)) != 0;
+    let (width, height) = (frame.width as usize, frame.height as usize);
+    let grey = |x: usize, y: usize| if light(x, y) { 255 } else { 0 };
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, grey);
+    let grids = image.detect_grids();
+    assert_eq!(grids.len(), 1);
+    grids[0].decode().unwrap().1
+}

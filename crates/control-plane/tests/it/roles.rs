@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{Person, Plane, next, text};
+use crate::looks::picture;
 
 struct Cast {
     owner: Person,
@@ -80,6 +81,8 @@ async fn view_batches_tokens_and_events_is_for_every_member() {
         format!("/v1/batches/{}", cast.batch),
         format!("/v1/batches/{}/tokens", cast.batch),
         format!("/v1/batches/{}/events", cast.batch),
+        format!("/v1/batches/{}/scans", cast.batch),
+        format!("/v1/brands/{}/scans", cast.brand),
         format!("/v1/batches/{}/exports", cast.batch),
         format!("/v1/exports/{}", cast.export),
         format!("/v1/brands/{}", cast.brand),
@@ -103,12 +106,82 @@ async fn generate_export_is_for_admin_and_owner() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cancel_export_is_for_admin_and_owner() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let path = format!("/v1/exports/{}/cancel", cast.export);
+    walk(&plane, &cast, "cancel", "admin", async |person: &Person| {
+        plane.as_person(person, "POST", &path, Value::Null).await.status
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn download_export_is_for_every_member() {
     let plane = Plane::start().await;
     let cast = cast(&plane).await;
     let path = format!("/v1/exports/{}/download", cast.export);
     walk(&plane, &cast, "download", "member", async |person: &Person| plane.get(person, &path).await.status)
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_and_revoke_are_for_admin_and_owner() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let shop_order = json!({ "productId": cast.product, "units": 1, "mode": "static" });
+    let waiting =
+        plane.order(&cast.owner, &cast.brand, &format!("key-{}", next()), &shop_order).await.expect(202);
+    let waiting = text(&waiting, "id");
+    let codes = json!({ "codes": ["P5EFA11P6MBB22HP81V1"], "reason": "lost" });
+    // A batch that is not published is 409 for those who may.
+    for (row, path, body) in [
+        ("cancel", format!("/v1/batches/{}/cancel", cast.batch), Value::Null),
+        ("revoke", format!("/v1/batches/{waiting}/revoke"), json!({ "reason": "lost" })),
+        ("revoke codes", format!("/v1/batches/{waiting}/codes/revoke"), codes),
+    ] {
+        walk(&plane, &cast, row, "admin", async |person: &Person| {
+            plane.as_person(person, "POST", &path, body.clone()).await.status
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reveal_of_a_code_is_for_every_member() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let path = format!("/v1/batches/{}/tokens/1/reveal", cast.batch);
+    walk(&plane, &cast, "reveal", "member", async |person: &Person| {
+        plane.as_person(person, "POST", &path, Value::Null).await.status
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn destruction_of_a_secret_is_for_the_owner() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let path = format!("/v1/batches/{}/secret/destroy", cast.batch);
+    walk(&plane, &cast, "destroy", "owner", async |person: &Person| {
+        plane.as_person(person, "POST", &path, json!({ "confirm": cast.batch })).await.status
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_taken_away_is_gone_at_the_next_request() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let person = plane.person(&cast.owner.tenant, false).await;
+    let membership = plane.grant(&person, &cast.brand, "owner").await;
+    let reveal = format!("/v1/batches/{}/tokens/1/reveal", cast.batch);
+    let cancel = format!("/v1/batches/{}/cancel", cast.batch);
+    plane.as_person(&person, "POST", &reveal, Value::Null).await.expect(200);
+    plane.as_person(&person, "POST", &cancel, Value::Null).await.problem(409);
+    plane.admin("DELETE", &format!("/api/admin/memberships/{membership}"), Value::Null).await.expect(204);
+    plane.as_person(&person, "POST", &reveal, Value::Null).await.problem(403);
+    plane.as_person(&person, "POST", &cancel, Value::Null).await.problem(403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +201,38 @@ async fn products_are_made_and_changed_by_admin_and_owner() {
         }
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_are_changed_by_admin_and_owner() {
+    let plane = Plane::start().await;
+    let cast = cast(&plane).await;
+    let look = format!("/v1/brands/{}/presentation", cast.brand);
+    walk(&plane, &cast, "see a look", "member", async |person: &Person| {
+        plane.get(person, &look).await.status
+    })
+    .await;
+    walk(&plane, &cast, "change a colour", "admin", async |person: &Person| {
+        plane.as_person(person, "PUT", &look, json!({ "primaryColour": "#12475a" })).await.status
+    })
+    .await;
+    for path in [format!("/v1/brands/{}/logo", cast.brand), format!("/v1/products/{}/picture", cast.product)]
+    {
+        walk(&plane, &cast, "change an image", "admin", async |person: &Person| {
+            match picture(&plane, person, &path).await.status {
+                204 => 200,
+                other => other,
+            }
+        })
+        .await;
+        walk(&plane, &cast, "remove an image", "admin", async |person: &Person| {
+            match plane.as_person(person, "DELETE", &path, Value::Null).await.status {
+                204 => 200,
+                other => other,
+            }
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,7 @@ fn in_diesel(column: &Column) -> String {
         "bytea" => "Bytea",
         "jsonb" => "Jsonb",
         "timestamptz" => "Timestamptz",
+        "date" => "Date",
         "_text" => "Array<Text>",
         other => panic!("{other} has no counterpart here yet"),
     };
@@ -83,7 +84,7 @@ async fn migrations_go_up_once_and_down_again() {
     let _roles = testdb::database("control-plane").await;
     let db = testdb::empty().await;
     let config = DbConfig::new(db.superuser_url());
-    assert_eq!(migrate(&config, MIGRATIONS).await.unwrap().len(), 6);
+    let applied = migrate(&config, MIGRATIONS).await.unwrap().len();
     assert!(migrate(&config, MIGRATIONS).await.unwrap().is_empty());
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/control-plane");
@@ -93,7 +94,7 @@ async fn migrations_go_up_once_and_down_again() {
         .filter(|path| path.exists())
         .collect();
     downs.sort();
-    assert_eq!(downs.len(), 6);
+    assert_eq!(downs.len(), applied, "each migration has a way down");
     let pool = Pool::new(&config, &Handle::current()).unwrap();
     let mut conn = pool.get().await.unwrap();
     for down in downs.iter().rev() {
@@ -119,7 +120,6 @@ async fn application_login_cannot_rewrite_what_happened() {
         "DELETE FROM batch",
         "UPDATE batch SET units = 2",
         "UPDATE batch SET first_serial = 2",
-        "UPDATE batch SET wrapped_secret = ''",
         "UPDATE batch SET tenant_id = 'other'",
         "DELETE FROM idempotency",
         "UPDATE idempotency SET fingerprint = fingerprint",
@@ -129,6 +129,19 @@ async fn application_login_cannot_rewrite_what_happened() {
         "UPDATE membership SET role = 'owner'",
         "DELETE FROM tenant",
         "DELETE FROM export",
+        "UPDATE audit_entry SET actor = 'control-token'",
+        "DELETE FROM audit_entry",
+        "TRUNCATE audit_entry CASCADE",
+        "UPDATE audit_pending SET entry_id = entry_id",
+        "DELETE FROM audit_pending",
+        "TRUNCATE audit_pending",
+        "DELETE FROM jobs",
+        "UPDATE scan_summary SET product_id = product_id",
+        "DELETE FROM scan_summary",
+        "DELETE FROM scan_cursor",
+        "UPDATE brand_presentation SET tenant_id = tenant_id",
+        "UPDATE look_image SET brand_id = brand_id",
+        "UPDATE look_image SET product_id = product_id",
         "CREATE TABLE mine (id int)",
     ] {
         let refused = pool.get().await.unwrap().batch_execute(forbidden).await.unwrap_err().to_string();
@@ -137,6 +150,30 @@ async fn application_login_cannot_rewrite_what_happened() {
             "{forbidden}: {refused}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn application_login_can_neither_replace_a_secret_nor_take_a_recall_back() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    plane.batch(&shop.owner, &shop.brand, &shop.product, 1).await;
+    let pool = Pool::new(&DbConfig::new(plane.db.url("control_app")), &Handle::current()).unwrap();
+    let tried = async |statement: &str| pool.get().await.unwrap().batch_execute(statement).await;
+    let refused = async |statement: &str, why: &str| {
+        let refused = tried(statement).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{statement}: {refused}");
+    };
+    refused("UPDATE batch SET wrapped_secret = 'mine'", "can be destroyed, not changed").await;
+    let destroy = "UPDATE batch SET wrapped_secret = NULL, secret_key_id = NULL, secret_destroyed_at = now()";
+    refused(destroy, "batch_secret_outlives_minting").await;
+    refused("UPDATE batch SET wrapped_secret = NULL", "batch_secret_is_there_or_destroyed").await;
+    tried("UPDATE batch SET state = 'sealed', sealed_at = now(), partition_id = 7").await.unwrap();
+    tried(destroy).await.unwrap();
+    let back =
+        "UPDATE batch SET wrapped_secret = 'mine', secret_key_id = 'cmk-1', secret_destroyed_at = NULL";
+    refused(back, "can be destroyed, not changed").await;
+    tried("UPDATE batch SET state = 'revoked', revoked_at = now()").await.unwrap();
+    refused("UPDATE batch SET state = 'sealed', revoked_at = NULL", "a recall is not taken back").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

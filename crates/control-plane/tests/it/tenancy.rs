@@ -22,6 +22,7 @@ async fn every_route_that_names_a_thing_is_404_for_another_tenant() {
             .replace("{brandId}", &shop.brand)
             .replace("{productId}", &shop.product)
             .replace("{batchId}", &batch)
+            .replace("{serial}", "1")
             .replace("{exportId}", text(&export, "id"));
         if path == template {
             continue;
@@ -31,11 +32,19 @@ async fn every_route_that_names_a_thing_is_404_for_another_tenant() {
             ("POST", "/v1/brands/{brandId}/batches") => {
                 json!({ "productId": shop.product, "units": 1, "mode": "static" })
             }
+            ("POST", "/v1/batches/{batchId}/revoke") => json!({ "reason": "mine" }),
+            ("POST", "/v1/batches/{batchId}/codes/revoke") => {
+                json!({ "codes": ["P5EFA11P6MBB22HP81V1"], "reason": "mine" })
+            }
+            ("POST", "/v1/batches/{batchId}/secret/destroy") => json!({ "confirm": batch }),
             ("POST" | "PATCH", _) => json!({}),
+            ("PUT", _) => json!({ "primaryColour": "#112233" }),
             _ => Value::Null,
         };
         let body = (!body.is_null()).then_some(&body);
-        let headers = [("Idempotency-Key", "key")];
+        let image = template.ends_with("/logo") || template.ends_with("/picture");
+        let kind = if image { "image/png" } else { "application/json" };
+        let headers = [("Idempotency-Key", "key"), ("Content-Type", kind)];
         let token = Some(stranger.owner.session.as_str());
         let reply = plane.send(route.method().as_str(), &path, token, &headers, body).await;
         assert_eq!(reply.problem(404), "NOT_FOUND", "{route:?}");

@@ -4,6 +4,7 @@
 
 mod postgres;
 mod process;
+mod s3;
 mod testdb;
 
 use std::time::{Duration, Instant};

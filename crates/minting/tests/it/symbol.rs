@@ -1,5 +1,5 @@
 use mintmark_codes::{Code, Gtin, link};
-use mintmark_minting::symbol::{Symbol, SymbolError, qr_svg};
+use mintmark_minting::symbol::{PIXELS_PER_METRE, PIXELS_PER_MODULE, Symbol, SymbolError};
 
 /// Pixels of one module in the rasterised image.
 const SCALE: usize = 4;
@@ -61,9 +61,9 @@ fn attribute<'a>(svg: &'a str, name: &str) -> &'a str {
 const LEVEL_M: u16 = 0;
 
 fn assert_reads_back(symbol: &Symbol, text: &str) {
-    let (meta, content) = Raster::of(&symbol.svg).decode();
+    let (meta, content) = Raster::of(&symbol.svg()).decode();
     assert_eq!(content, text);
-    assert_eq!(meta.version.0, usize::from(symbol.version));
+    assert_eq!(meta.version.0, usize::from(symbol.version()));
     assert_eq!(meta.ecc_level, LEVEL_M);
 }
 
@@ -73,8 +73,13 @@ fn unit_uri(base: &str) -> String {
     link::unit_uri_qr(&base, &gtin, &Code::parse("3FZK9Q7M2XW4T8B6NRVA").unwrap())
 }
 
+fn sha256(content: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, content);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
-fn qr_svg_of_a_unit_uri_is_read_by_another_reader() {
+fn symbol_of_a_unit_uri_is_read_by_another_reader() {
     // 61 alphanumeric characters fit version 3 at level M, 90 fit version 4 (ISO/IEC 18004, table 7).
     for (base, length, version) in [
         ("https://id.example", 60, 3),
@@ -85,25 +90,25 @@ fn qr_svg_of_a_unit_uri_is_read_by_another_reader() {
     ] {
         let text = unit_uri(base);
         assert_eq!(text.len(), length, "{base}");
-        let symbol = qr_svg(&text).unwrap();
-        assert_eq!((symbol.version, symbol.modules), (version, 17 + 4 * u32::from(version)), "{base}");
+        let symbol = Symbol::of(&text).unwrap();
+        assert_eq!((symbol.version(), symbol.modules()), (version, 17 + 4 * u32::from(version)), "{base}");
         assert_reads_back(&symbol, &text);
     }
 }
 
 #[test]
-fn qr_svg_of_other_texts_is_read_by_another_reader() {
+fn symbol_of_other_texts_is_read_by_another_reader() {
     let long = "https://id.example/".repeat(60);
     for text in ["1", "0123456789", "https://id.example/3fzk", "Grüße, 世界", &long] {
-        assert_reads_back(&qr_svg(text).unwrap(), text);
+        assert_reads_back(&Symbol::of(text).unwrap(), text);
     }
 }
 
 #[test]
-fn qr_svg_leaves_four_light_modules_around() {
-    let symbol = qr_svg(&unit_uri("https://id.example")).unwrap();
-    let raster = Raster::of(&symbol.svg);
-    let (first, last) = (4, 4 + symbol.modules as usize - 1);
+fn symbol_leaves_four_light_modules_around() {
+    let symbol = Symbol::of(&unit_uri("https://id.example")).unwrap();
+    let raster = Raster::of(&symbol.svg());
+    let (first, last) = (4, 4 + symbol.modules() as usize - 1);
     assert_eq!(raster.side, last + 1 + 4);
     for y in 0..raster.side {
         for x in 0..raster.side {
@@ -116,38 +121,100 @@ fn qr_svg_leaves_four_light_modules_around() {
 }
 
 #[test]
-fn qr_svg_states_its_least_physical_size() {
-    let symbol = qr_svg(&unit_uri("https://id.brand.example")).unwrap();
-    assert_eq!(symbol.modules, 33);
-    assert!((symbol.min_mm - 41.0 * 0.396).abs() < 0.000_5);
+fn symbol_states_its_least_physical_size() {
+    let symbol = Symbol::of(&unit_uri("https://id.brand.example")).unwrap();
+    assert_eq!(symbol.modules(), 33);
+    assert!((symbol.min_mm() - 41.0 * 0.396).abs() < 0.000_5);
     assert!(
         symbol
-            .svg
+            .svg()
             .starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"16.236mm\" height=\"16.236mm\"")
     );
-    assert_eq!(attribute(&symbol.svg, "shape-rendering"), "crispEdges");
+    assert_eq!(attribute(&symbol.svg(), "shape-rendering"), "crispEdges");
 }
 
 #[test]
-fn qr_svg_of_one_text_is_always_the_same_bytes() {
+fn symbol_of_one_text_is_always_the_same_bytes() {
     let text = unit_uri("https://id.example");
-    let symbol = qr_svg(&text).unwrap();
-    assert_eq!(symbol, qr_svg(&text).unwrap());
-    let digest = ring::digest::digest(&ring::digest::SHA256, symbol.svg.as_bytes());
-    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let symbol = Symbol::of(&text).unwrap();
+    assert_eq!(symbol.svg(), Symbol::of(&text).unwrap().svg());
     // A change means that exports are no longer byte-identical: raise the version of the pack's format with it.
-    assert_eq!(digest, "afa19a4baff81aa28d337a2873cc18396f1b4f7cde8139a2adcf70ac4e515da5");
+    assert_eq!(
+        sha256(symbol.svg().as_bytes()),
+        "afa19a4baff81aa28d337a2873cc18396f1b4f7cde8139a2adcf70ac4e515da5"
+    );
 }
 
 #[test]
-fn qr_svg_refuses_what_no_symbol_holds() {
-    assert_eq!(qr_svg(""), Err(SymbolError::Empty));
+fn symbol_refuses_what_no_symbol_holds() {
+    let refusal = |text: &str| Symbol::of(text).err();
+    assert_eq!(refusal(""), Some(SymbolError::Empty));
     // Version 40 at level M: 5,596 digits, 3,391 alphanumeric characters or 2,331 bytes.
-    assert_eq!(qr_svg(&"1".repeat(5596)).unwrap().version, 40);
-    assert_eq!(qr_svg(&"1".repeat(5597)), Err(SymbolError::TooLong));
-    assert_eq!(qr_svg(&"A".repeat(3391)).unwrap().version, 40);
-    assert_eq!(qr_svg(&"A".repeat(3392)), Err(SymbolError::TooLong));
-    assert_eq!(qr_svg(&"a".repeat(2331)).unwrap().version, 40);
-    assert_eq!(qr_svg(&"a".repeat(2332)), Err(SymbolError::TooLong));
-    assert_eq!(qr_svg(&"1".repeat(1 << 20)), Err(SymbolError::TooLong));
+    assert_eq!(Symbol::of(&"1".repeat(5596)).unwrap().version(), 40);
+    assert_eq!(refusal(&"1".repeat(5597)), Some(SymbolError::TooLong));
+    assert_eq!(Symbol::of(&"A".repeat(3391)).unwrap().version(), 40);
+    assert_eq!(refusal(&"A".repeat(3392)), Some(SymbolError::TooLong));
+    assert_eq!(Symbol::of(&"a".repeat(2331)).unwrap().version(), 40);
+    assert_eq!(refusal(&"a".repeat(2332)), Some(SymbolError::TooLong));
+    assert_eq!(refusal(&"1".repeat(1 << 20)), Some(SymbolError::TooLong));
+}
+
+/// Width, resolution, and whether the pixel at (x, y) is dark.
+fn picture(png: &[u8]) -> (usize, png::PixelDimensions, impl Fn(usize, usize) -> bool) {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((frame.color_type, frame.bit_depth), (png::ColorType::Grayscale, png::BitDepth::One));
+    assert_eq!(frame.width, frame.height);
+    let resolution = reader.info().pixel_dims.unwrap();
+    let dark = move |x: usize, y: usize| pixels[y * frame.line_size + x / 8] & (0x80 >> (x % 8)) == 0;
+    (frame.width as usize, resolution, dark)
+}
+
+#[test]
+fn png_shows_the_same_modules_as_svg() {
+    for base in ["https://id.example", "https://codes.a-rather-long-name.brand.example:8443"] {
+        let symbol = Symbol::of(&unit_uri(base)).unwrap();
+        let (raster, png) = (Raster::of(&symbol.svg()), symbol.png().unwrap());
+        let (width, _, dark) = picture(&png);
+        let scale = PIXELS_PER_MODULE as usize;
+        assert_eq!(width, raster.side * scale);
+        for y in 0..width {
+            for x in 0..width {
+                assert_eq!(dark(x, y), raster.is_dark(x / scale, y / scale), "({x}, {y})");
+            }
+        }
+    }
+}
+
+#[test]
+fn png_prints_at_600_dpi_or_more_and_no_smaller_than_it_may() {
+    let symbol = Symbol::of(&unit_uri("https://id.brand.example")).unwrap();
+    let (width, resolution, _) = picture(&symbol.png().unwrap());
+    assert_eq!((resolution.xppu, resolution.yppu), (PIXELS_PER_METRE, PIXELS_PER_METRE));
+    assert_eq!(resolution.unit, png::Unit::Meter);
+    assert!(f64::from(resolution.xppu) * 0.0254 >= 600.0);
+    let printed_mm = width as f64 / f64::from(resolution.xppu) * 1000.0;
+    assert!(printed_mm >= f64::from(symbol.min_mm()) && printed_mm < f64::from(symbol.min_mm()) + 0.01);
+}
+
+#[test]
+fn png_of_one_text_is_always_the_same_bytes() {
+    let png = || Symbol::of(&unit_uri("https://id.example")).unwrap().png().unwrap();
+    assert!(png() == png());
+    assert!(png().len() < 4096, "{} bytes", png().len());
+    // A change, also one of the encoder's, means that exports are no longer byte-identical: raise the version of the
+    // pack's format with it.
+    assert_eq!(sha256(&png()), "a2bc5cfa4fd5dd34ded8c466f84117b1574410c6bcbfa1f0e43e4027bff61676");
+}
+
+#[test]
+fn runs_cover_the_dark_modules_once() {
+    let symbol = Symbol::of(&unit_uri("https://id.example")).unwrap();
+    let raster = Raster::of(&symbol.svg());
+    let mut dark = vec![false; raster.side * raster.side];
+    for run in symbol.runs() {
+        dark[run.y as usize * raster.side + run.x as usize..][..run.width as usize].fill(true);
+    }
+    assert!(dark == raster.dark);
 }

@@ -27,6 +27,7 @@ pub async fn run(home: &Home, stage: &Stage, options: &DemoOptions) -> Result<()
     let batch = mint::mint(stage, &stage.product, options.units).await?;
     let pack = export::export(home, stage, &batch, options.units).await?;
     scan::scan(stage, &pack).await?;
+    scan::numbers(stage, &batch).await?;
     let remembered = Stage { batch: Some(batch), code: Some(pack.codes[0].clone()), ..Stage::recall(home)? };
     remembered.remember(home)
 }

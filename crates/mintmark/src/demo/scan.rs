@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, USER_AGENT};
 use serde_json::Value;
 
-use crate::api::{away, client};
+use crate::api::{Control, away, client};
 use crate::failure::Failure;
 use crate::screen;
 
@@ -18,6 +18,9 @@ const CRAWLER: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.googl
 
 /// Two seconds, and what a busy machine adds.
 const SCANNABLE_WITHIN: Duration = Duration::from_secs(5);
+
+/// Half a second in the buffer, a second to the sums, two to the control plane, and what a busy machine adds.
+const COUNTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// The four scans of the journey, and one of the page that a person sees.
 pub async fn scan(stage: &Stage, pack: &Pack) -> Result<(), Failure> {
@@ -65,6 +68,35 @@ pub async fn scan(stage: &Stage, pack: &Pack) -> Result<(), Failure> {
         return Err(unexpected("open the verification page", "200 and a page", status));
     }
     screen::step("the page that people see", &first_url);
+    Ok(())
+}
+
+/// What the brand sees of these scans: pulled from the public plane, without the crawler.
+pub async fn numbers(stage: &Stage, batch: &str) -> Result<(), Failure> {
+    let person = Control::new(&stage.control_url, &stage.session)?;
+    let deadline = Instant::now() + COUNTED_WITHIN;
+    let mut tick = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        tick.tick().await;
+        let of_batch = person.get(&format!("/v1/batches/{batch}/scans")).await?["totals"].clone();
+        if of_batch["scans"].as_u64() >= Some(4) && of_batch["firstActivations"].as_u64() == Some(2) {
+            break;
+        }
+        if Instant::now() > deadline {
+            return Err(unexpected("count the scans", "four scans by people and two activations", of_batch));
+        }
+    }
+    let brand = person.get(&format!("/v1/brands/{}/scans", stage.brand)).await?;
+    let count = |member: &str| screen::count(brand["totals"][member].as_u64().unwrap_or(0));
+    screen::step(
+        "what the brand sees",
+        &format!(
+            "{} scans in 30 days, {} first activations, {} went nowhere",
+            count("scans"),
+            count("firstActivations"),
+            count("wentNowhere")
+        ),
+    );
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use mintmark_auth::control;
-use mintmark_auth::{DEFAULT_ISSUER, SigningKey, audience, scope};
+use mintmark_auth::{
+    DEFAULT_ISSUER, Grant, Jwk, KeyRing, SigningKey, TrustBundle, TrustedKey, audience, scope,
+};
+use mintmark_ids::ServiceName;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::home::{Home, random_key, random_password, write_private};
@@ -49,21 +51,53 @@ fn signing_key() -> Result<String, Failure> {
     Ok(SigningKey::generate_pem().to_string())
 }
 
-/// The trust bundle: who may sign what. Only what runs today is granted anything.
+/// The trust bundle: who may sign what. Only what runs today is granted anything. Each key of the file gets the same grants:
+/// during a rotation there are two.
 fn bundle(control_plane_pem: &str) -> Result<String, Failure> {
-    let key = SigningKey::from_pem(control_plane_pem).map_err(|error| {
+    let ring = KeyRing::from_pem(control_plane_pem).map_err(|error| {
         Failure::new(format!(
-            "keys/control-plane.pem cannot be read ({error}): remove it to have it made again"
+            "keys/control-plane.pem cannot be used ({error}): mend it, or remove it to have it made again"
         ))
     })?;
-    let mut entry = serde_json::to_value(key.public_jwk())
-        .map_err(|error| Failure::new(format!("could not write the trust bundle: {error}")))?;
-    if let Value::Object(members) = &mut entry {
-        members.insert("service".to_owned(), json!("control-plane"));
-        members.insert(
-            "grants".to_owned(),
-            json!([{ "aud": audience::RESOLVER, "scopes": [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_READ] }]),
-        );
+    let grant = |aud: &str, scopes: &[&str]| Grant {
+        aud: aud.to_owned(),
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+    };
+    // The control plane is the contract's central authority: nobody else may say `ppos:control`.
+    let grants = [
+        grant(
+            audience::RESOLVER,
+            &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ],
+        ),
+        grant(audience::PREFLIGHT, &scope::PREFLIGHT),
+    ];
+    let trusted = |jwk: &Jwk| TrustedKey {
+        jwk: jwk.clone(),
+        service: ServiceName::ControlPlane,
+        grants: grants.to_vec(),
+    };
+    TrustBundle::new(DEFAULT_ISSUER, ring.accepted().iter().map(trusted).collect())
+        .map(|bundle| bundle.to_json())
+        .map_err(|error| Failure::new(format!("could not write the trust bundle: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use mintmark_auth::PreflightScopes;
+
+    use super::*;
+
+    #[test]
+    fn bundle_grants_the_control_plane_alone_every_preflight_scope() {
+        let (old, new) = (SigningKey::generate_pem(), SigningKey::generate_pem());
+        let bundle = TrustBundle::parse(&bundle(&format!("{}{}", *new, *old)).unwrap()).unwrap();
+        assert_eq!(bundle.issuer(), "https://auth.printprice.pro");
+        assert_eq!(bundle.keys().len(), 2, "both keys of a rotation");
+        for key in bundle.keys() {
+            assert_eq!(key.service, ServiceName::ControlPlane);
+            let preflight = key.grants.iter().find(|grant| grant.aud == "ppos:control").unwrap();
+            let asked = PreflightScopes::parse(&preflight.scopes).unwrap();
+            assert_eq!(asked.as_slice(), scope::PREFLIGHT);
+        }
     }
-    Ok(format!("{:#}\n", json!({ "issuer": DEFAULT_ISSUER, "keys": [entry] })))
 }

@@ -14,6 +14,9 @@ use super::addresses::Addresses;
 use super::keys::Keys;
 
 const CATALOGUE: &str = include_str!("../../demo/catalogue.json");
+/// The brand's logo, and the picture of its first product; both drawn for this demonstration.
+const LOGO: &[u8] = include_bytes!("../../demo/logo.png");
+const PICTURE: &[u8] = include_bytes!("../../demo/espresso.png");
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -43,8 +46,10 @@ struct User {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Brand {
     name: String,
+    primary_colour: String,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +98,8 @@ pub async fn seed(home: &Home, addresses: &Addresses, keys: &Keys) -> Result<Sta
     let products = ensure_products(&person, &brand, &catalogue.products).await?;
     let first = products.first().ok_or_else(|| Failure::new("the catalogue names no product"))?;
 
+    dress(&person, &brand, &catalogue.brand.primary_colour, &first.0).await?;
+
     let before = home.dev_env();
     Ok(Stage {
         control_url: base,
@@ -130,6 +137,14 @@ async fn ensure_brand(person: &Control, name: &str) -> Result<String, Failure> {
     }
     let made = person.post("/v1/brands", &json!({ "name": name })).await?;
     text(&made, "id").map(ToOwned::to_owned)
+}
+
+/// Gives the brand its colour and logo and the product its picture; each start puts them back as they are here.
+async fn dress(person: &Control, brand: &str, colour: &str, product: &str) -> Result<(), Failure> {
+    let look = json!({ "primaryColour": colour });
+    person.put(&format!("/v1/brands/{brand}/presentation"), &look).await?;
+    person.put_file(&format!("/v1/brands/{brand}/logo"), "image/png", LOGO).await?;
+    person.put_file(&format!("/v1/products/{product}/picture"), "image/png", PICTURE).await
 }
 
 /// `(product id, GTIN)` in the order of the catalogue.

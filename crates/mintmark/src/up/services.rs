@@ -115,6 +115,7 @@ fn described(
         [
             ("SCAN_HTTP_ADDR", addresses.scan_http.to_string()),
             ("SCAN_DATABASE_URL", databases.url(home, "resolver_scan", "mintmark_resolver")?),
+            ("SCAN_SPOOL_DIR", home.path("scan-spool").display().to_string()),
             ("CODE_PEPPERS", peppers),
         ],
     );
@@ -133,6 +134,8 @@ fn described(
             ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
             ("EXPORT_STORE_URL", format!("file://{}", home.path("objects").display())),
             ("EXPORT_URL_SIGNING_KEY", keys.export_url_signing_key.clone()),
+            // Somebody sits in front of it and waits for the numbers.
+            ("SCAN_PULL_SECS", "2".to_owned()),
         ],
     );
     Ok(vec![
@@ -157,7 +160,7 @@ fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec
     let mut variables: Vec<(String, String)> = own.map(|(name, value)| (name.to_owned(), value)).into();
     variables.push(("APP_ENV".to_owned(), "development".to_owned()));
     variables.push(("OPS_ADDR".to_owned(), ops.to_string()));
-    for passed in ["OTEL_EXPORTER_OTLP_ENDPOINT", "LOG_LEVEL", "RUST_BACKTRACE"] {
+    for passed in ["OTEL_EXPORTER_OTLP_ENDPOINT", "LOG_LEVEL", "RUST_BACKTRACE", "SCAN_TRUSTED_PROXIES"] {
         if let Ok(value) = std::env::var(passed) {
             variables.push((passed.to_owned(), value));
         }

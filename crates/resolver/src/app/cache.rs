@@ -1,7 +1,9 @@
 //! The cache before the directory. It holds only what cannot become wrong: where a code stands, and since when it is
-//! activated. That a code is absent can become wrong, so such an entry dies when the change counter moves.
+//! activated or recalled. That a code is absent can become wrong, so such an entry dies when the change counter moves.
 
 use moka::sync::Cache;
+
+use super::geo::Country;
 
 /// Where a code stands in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,10 @@ pub struct Placement {
     pub serial: i64,
     /// Microseconds since 1970 UTC; `None` while no activation is known here.
     pub activated_at: Option<i64>,
+    /// Where that was, if it is known.
+    pub country: Option<Country>,
+    /// The same for a recall of this code alone; whether it is recalled is for the state to say.
+    pub recalled_at: Option<i64>,
 }
 
 #[derive(Clone, Copy)]
@@ -65,7 +71,8 @@ mod tests {
     #[test]
     fn get_keeps_a_placement_whatever_the_counter() {
         let cache = CodeCache::new(10);
-        let placement = Placement { publication: 1, serial: 2, activated_at: None };
+        let placement =
+            Placement { publication: 1, serial: 2, activated_at: None, country: None, recalled_at: None };
         cache.placed(1, placement);
         assert_eq!(cache.get(1, 99), Some(Some(placement)));
     }

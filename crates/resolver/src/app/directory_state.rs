@@ -4,17 +4,21 @@
 //! counter, and for the rows behind it only when it moved. A scan reads one pointer and takes no lock.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
-use mintmark_codes::Pepper;
+use mintmark_codes::{Gtin, Pepper};
 use mintmark_ids::BatchId;
+use mintmark_look::{Format, ImageHash};
 use uuid::Uuid;
 
 use super::destination::Destination;
+use super::look::{self, Look};
+use super::revoked_serials::RevokedSerials;
 
 /// Older than this, the state no longer vouches for anything: a revocation could be missing (DESIGN §6).
 pub const STALE_AFTER: Duration = Duration::from_secs(10);
@@ -26,6 +30,8 @@ pub enum Mode {
     Static,
     /// By the first scan of a person.
     FirstScan,
+    /// By a person who presses the button on the page: a previewer cannot.
+    ConfirmedScan,
 }
 
 impl Mode {
@@ -34,6 +40,7 @@ impl Mode {
         match self {
             Mode::Static => "static",
             Mode::FirstScan => "first_scan",
+            Mode::ConfirmedScan => "confirmed_scan",
         }
     }
 
@@ -42,6 +49,7 @@ impl Mode {
         match word {
             "static" => Some(Mode::Static),
             "first_scan" => Some(Mode::FirstScan),
+            "confirmed_scan" => Some(Mode::ConfirmedScan),
             _ => None,
         }
     }
@@ -71,6 +79,8 @@ pub struct Product {
     pub name: String,
     /// Where a genuine scan is sent.
     pub destination: Option<Destination>,
+    /// How the built-in page looks for it.
+    pub look: Look,
 }
 
 /// The state at one value of the change counter. Publications that are not sealed are absent.
@@ -80,8 +90,14 @@ pub struct Snapshot {
     pub counter: i64,
     /// Sealed publications by number.
     pub publications: HashMap<i32, Arc<SealedPublication>>,
+    /// Codes that are recalled alone, by the number of their publication.
+    pub revoked: HashMap<i32, Arc<RevokedSerials>>,
     /// Products by id.
     pub products: HashMap<Uuid, Arc<Product>>,
+    /// The product of a GTIN; `None` where several have it. Shared as well.
+    pub by_gtin: Arc<HashMap<String, Option<Uuid>>>,
+    /// The images that these products show. Shared: it changes with products alone.
+    pub images: Arc<HashMap<ImageHash, Format>>,
     /// The open partitions by number; `None` where this process was not given the pepper.
     pub partitions: HashMap<u16, Option<Arc<Pepper>>>,
 }
@@ -93,6 +109,8 @@ pub struct Changes {
     pub counter: i64,
     /// Publications sealed, or revoked after sealing.
     pub publications: Vec<(i32, SealedPublication)>,
+    /// Codes recalled alone, by the number of their publication.
+    pub revoked: HashMap<i32, RevokedSerials>,
     /// Products put.
     pub products: Vec<(Uuid, Product)>,
     /// All partitions.
@@ -123,6 +141,20 @@ impl DirectoryState {
         self.age().is_some_and(|age| age <= STALE_AFTER).then(|| self.snapshot.load())
     }
 
+    /// The kind of an image, if a product shows it.
+    pub fn shown(&self, hash: &ImageHash) -> Option<Format> {
+        self.snapshot.load().images.get(hash).copied()
+    }
+
+    /// The product that a scan is about: its publication's, or else the only one with the GTIN of the link.
+    pub fn product_of(&self, publication: Option<i32>, gtin: Option<&Gtin>) -> Option<Uuid> {
+        let snapshot = self.snapshot.load();
+        match publication {
+            Some(publication) => snapshot.publications.get(&publication).map(|known| known.product),
+            None => snapshot.by_gtin.get(gtin?.as_str()).copied().flatten(),
+        }
+    }
+
     /// How long ago the database last confirmed the snapshot; `None` before the first time.
     pub fn age(&self) -> Option<Duration> {
         let confirmed = self.confirmed_at_ms.load(Ordering::Acquire).checked_sub(1)?;
@@ -142,8 +174,17 @@ impl DirectoryState {
             for (id, publication) in changes.publications {
                 next.publications.insert(id, Arc::new(publication));
             }
-            for (id, product) in changes.products {
-                next.products.insert(id, Arc::new(product));
+            for (id, newer) in changes.revoked {
+                match next.revoked.entry(id) {
+                    Entry::Vacant(place) => drop(place.insert(Arc::new(newer))),
+                    Entry::Occupied(mut known) => Arc::make_mut(known.get_mut()).absorb(&newer),
+                }
+            }
+            if !changes.products.is_empty() {
+                next.products
+                    .extend(changes.products.into_iter().map(|(id, product)| (id, Arc::new(product))));
+                next.by_gtin = Arc::new(by_gtin(&next.products));
+                next.images = Arc::new(look::shown(next.products.values()));
             }
             next.partitions = changes.partitions.into_iter().collect();
             self.snapshot.store(Arc::new(next));
@@ -151,6 +192,14 @@ impl DirectoryState {
         let at = asked_at.saturating_duration_since(self.started).as_millis();
         self.confirmed_at_ms.store(u64::try_from(at).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
     }
+}
+
+fn by_gtin(products: &HashMap<Uuid, Arc<Product>>) -> HashMap<String, Option<Uuid>> {
+    let mut index = HashMap::with_capacity(products.len());
+    for (id, product) in products {
+        index.entry(product.gtin.clone()).and_modify(|only| *only = None).or_insert(Some(*id));
+    }
+    index
 }
 
 #[cfg(test)]
@@ -174,6 +223,20 @@ mod tests {
         assert!(state.fresh().is_none());
         state.apply(now.checked_sub(Duration::from_secs(8)).unwrap(), None);
         assert!(state.fresh().is_some());
+    }
+
+    #[test]
+    fn apply_adds_recalled_codes_to_those_it_knows() {
+        let state = DirectoryState::default();
+        for serial in [7, 3] {
+            let mut newer = RevokedSerials::new(1, 10);
+            newer.insert(serial);
+            let changes = Changes { revoked: HashMap::from([(4, newer)]), ..Changes::default() };
+            state.apply(Instant::now(), Some(changes));
+        }
+        let snapshot = state.fresh().unwrap();
+        let recalled = |serial| snapshot.revoked[&4].contains(serial);
+        assert_eq!((1..=10).filter(|serial| recalled(*serial)).collect::<Vec<_>>(), [3, 7]);
     }
 
     #[test]

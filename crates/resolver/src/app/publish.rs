@@ -222,13 +222,7 @@ impl Directory {
             State::Aborted => return Err(closed("aborted")),
             State::Open => {}
         }
-        let number = publication::pepper_of(&mut conn, publication.partition).await?;
-        let pepper = self.peppers.get(number).cloned().ok_or_else(|| {
-            Fault::internal(format!(
-                "CODE_PEPPERS lacks pepper {number}, under which partition {} stands",
-                publication.partition
-            ))
-        })?;
+        let pepper = self.pepper_of(&mut conn, publication.partition).await?;
         Ok((Arc::new(publication), pepper))
     }
 }

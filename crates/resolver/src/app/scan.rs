@@ -8,8 +8,8 @@ use mintmark_fault::{Chain, Fault};
 
 use super::cache::{CodeCache, Placement};
 use super::directory_state::{DirectoryState, Mode};
+use super::geo::Origin;
 use super::metrics::ScanMetrics;
-use super::network::Network;
 use super::telemetry::{ScanEvent, Telemetry};
 use super::verdict::{Activation, Outcome, Unit, Verdict};
 use super::visitor::DeviceClass;
@@ -22,11 +22,20 @@ pub enum Visitor {
     Person {
         /// The kind of device.
         device: DeviceClass,
-        /// The block of addresses that the scan came from.
-        network: Network,
+        /// Where the scan came from.
+        origin: Origin,
     },
     /// A crawler, a previewer, a prefetch, a HEAD.
     Machine,
+}
+
+/// What a request wants of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// To know whether it is genuine: a scan.
+    Scan,
+    /// To activate it where that needs a confirmation: the button was pressed.
+    Confirm,
 }
 
 /// Everything that answers scans. One a process, shared by all workers; nothing in it is locked for a scan.
@@ -53,37 +62,48 @@ impl Scanner {
     /// Judges a code; `gtin` is the one that the link names, which must then be the product's.
     ///
     /// For a person it activates where the mode says so, and leaves a row of telemetry.
-    pub async fn scan(&self, code: &Code, gtin: Option<&Gtin>, visitor: Visitor) -> Verdict {
-        let person = matches!(visitor, Visitor::Person { .. });
-        let (verdict, placement) = self.judge(code, gtin, person).await;
+    pub async fn scan(&self, code: &Code, gtin: Option<&Gtin>, visitor: Visitor, intent: Intent) -> Verdict {
+        let (verdict, placement) = self.judge(code, gtin, visitor, intent).await;
         let outcome = Outcome::of(&verdict);
         self.metrics.scanned(outcome);
-        if let Visitor::Person { device, network } = visitor {
+        // The scan that showed the button was counted; the button counts when it activates.
+        let counts = intent == Intent::Scan || outcome == Outcome::ActivatedNow;
+        if let Visitor::Person { device, origin } = visitor
+            && counts
+        {
             self.telemetry.record(ScanEvent {
                 at: Utc::now(),
                 publication: placement.map(|placement| placement.publication),
+                product: self.state.product_of(placement.map(|placement| placement.publication), gtin),
                 serial: placement.map(|placement| placement.serial),
                 outcome,
                 device,
-                network,
+                origin,
             });
         }
         verdict
     }
 
-    /// The verdict, and the placement where telemetry may name it: an unknown code names nothing.
-    async fn judge(&self, code: &Code, gtin: Option<&Gtin>, person: bool) -> (Verdict, Option<Placement>) {
+    /// The verdict, and the placement where telemetry may name it: a code that nobody published names nothing.
+    async fn judge(
+        &self,
+        code: &Code,
+        gtin: Option<&Gtin>,
+        visitor: Visitor,
+        intent: Intent,
+    ) -> (Verdict, Option<Placement>) {
         let (hash, placement) = match self.locate(code).await {
             Ok(Some(found)) => found,
             Ok(None) => return (Verdict::Unknown, None),
             Err(Unconfirmable) => return (Verdict::Unconfirmed, None),
         };
-        let unit = {
+        let (unit, recalled_alone) = {
             let Some(snapshot) = self.state.fresh() else {
                 return (Verdict::Unconfirmed, None);
             };
             let Some(publication) = snapshot.publications.get(&placement.publication) else {
-                return (Verdict::Unknown, None);
+                // Not sealed, or given up: looks unknown, and telemetry knows better.
+                return (Verdict::Unknown, Some(placement));
             };
             let Some(product) = snapshot.products.get(&publication.product) else {
                 return (Verdict::Unconfirmed, None);
@@ -91,12 +111,19 @@ impl Scanner {
             if gtin.is_some_and(|gtin| gtin.as_str() != product.gtin) {
                 return (Verdict::Unknown, None);
             }
-            Unit { product: product.clone(), publication: publication.clone(), serial: placement.serial }
+            let revoked = snapshot.revoked.get(&placement.publication);
+            let unit =
+                Unit { product: product.clone(), publication: publication.clone(), serial: placement.serial };
+            (unit, revoked.is_some_and(|serials| serials.contains(placement.serial)))
         };
-        if unit.publication.revoked_at.is_some() {
-            return (Verdict::Recalled(unit), Some(placement));
+        if let Some(at) = unit.publication.revoked_at {
+            return (Verdict::Recalled(unit, Some(at)), Some(placement));
         }
-        let verdict = match self.activation(&unit, hash, placement, person).await {
+        if recalled_alone {
+            let at = self.recalled_at(hash, placement).await;
+            return (Verdict::Recalled(unit, at), Some(placement));
+        }
+        let verdict = match self.activation(&unit, hash, placement, visitor, intent).await {
             Ok(activation) => Verdict::Genuine(unit, activation),
             Err(Unconfirmable) => Verdict::Unconfirmed,
         };
@@ -132,27 +159,50 @@ impl Scanner {
         }
     }
 
+    /// When a code was recalled alone. That it is recalled is known; without the time the answer is still true.
+    async fn recalled_at(&self, hash: StoredHash, placement: Placement) -> Option<DateTime<Utc>> {
+        if let Some(known) = placement.recalled_at {
+            return DateTime::from_timestamp_micros(known);
+        }
+        let at = self.store.recalled_at(hash).await.map_err(unconfirmable).ok().flatten()?;
+        self.cache
+            .placed(hash.as_u128(), Placement { recalled_at: Some(at.timestamp_micros()), ..placement });
+        Some(at)
+    }
+
     async fn activation(
         &self,
         unit: &Unit,
         hash: StoredHash,
         placement: Placement,
-        person: bool,
+        visitor: Visitor,
+        intent: Intent,
     ) -> Result<Activation, Unconfirmable> {
-        match unit.publication.mode {
+        let (person, country) = match visitor {
+            Visitor::Person { origin, .. } => (true, origin.country),
+            Visitor::Machine => (false, None),
+        };
+        let mode = unit.publication.mode;
+        match mode {
             Mode::Static => return Ok(Activation::Static),
-            Mode::FirstScan if !person => return Ok(Activation::NotAsked),
-            Mode::FirstScan => {}
+            // There is no button to press, so whoever posts made the request up: it is no scan.
+            Mode::FirstScan if !person || intent == Intent::Confirm => return Ok(Activation::NotAsked),
+            Mode::FirstScan | Mode::ConfirmedScan => {}
         }
         if let Some(known) = placement.activated_at.and_then(DateTime::from_timestamp_micros) {
-            return Ok(Activation::Since(known));
+            return Ok(Activation::Since(known, placement.country));
         }
-        let attempt = self.store.activate(hash, placement).await.map_err(unconfirmable)?;
+        let confirmed = person && intent == Intent::Confirm;
+        let attempt =
+            self.store.activate(hash, placement, confirmed, country).await.map_err(unconfirmable)?;
+        if attempt.activated_at.is_none() && mode == Mode::ConfirmedScan && !confirmed {
+            return Ok(Activation::Awaiting);
+        }
         // Recalled within the last second: the directory knows it and our state does not yet.
         let at = attempt.activated_at.ok_or(Unconfirmable)?;
-        self.cache
-            .placed(hash.as_u128(), Placement { activated_at: Some(at.timestamp_micros()), ..placement });
-        Ok(if attempt.won { Activation::Now(at) } else { Activation::Since(at) })
+        let (activated_at, country) = (Some(at.timestamp_micros()), attempt.country);
+        self.cache.placed(hash.as_u128(), Placement { activated_at, country, ..placement });
+        Ok(if attempt.won { Activation::Now(at) } else { Activation::Since(at, country) })
     }
 }
 

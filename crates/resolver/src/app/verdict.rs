@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::directory_state::{Product, SealedPublication};
+use super::directory_state::{Mode, Product, SealedPublication};
+use super::geo::Country;
 
 /// The answer to a scan.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// The code is in a sealed publication.
     Genuine(Unit, Activation),
-    /// It is, and the publication was recalled.
-    Recalled(Unit),
+    /// It is, and its publication was recalled, or the code alone. The time is missing where it cannot be asked for now.
+    Recalled(Unit, Option<DateTime<Utc>>),
     /// The code is not in the directory, not sealed yet, given up, or of another GTIN: these look alike.
     Unknown,
     /// The directory cannot be asked, or what is known of it is too old.
@@ -30,6 +31,18 @@ pub struct Unit {
     pub serial: i64,
 }
 
+/// For so long after a confirmation the page speaks to the one who confirmed: loading it again, as the answer to the
+/// button does, must not look as if somebody else had been there before.
+const JUST_NOW: TimeDelta = TimeDelta::minutes(2);
+
+impl Unit {
+    /// Whether the button was pressed within the last two minutes, most likely by whoever looks now.
+    pub fn just_confirmed(&self, activation: Activation, now: DateTime<Utc>) -> bool {
+        let Activation::Since(at, _) = activation else { return false };
+        self.publication.mode == Mode::ConfirmedScan && now - at < JUST_NOW
+    }
+}
+
 /// What became of the activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -37,10 +50,12 @@ pub enum Activation {
     Static,
     /// The request was not a person's, so nothing was activated and nothing was looked up.
     NotAsked,
+    /// Nobody activated the code yet; a person may, by pressing the button on the page.
+    Awaiting,
     /// This very scan activated the code.
     Now(DateTime<Utc>),
-    /// An earlier scan did.
-    Since(DateTime<Utc>),
+    /// An earlier scan did, in this country if that is known.
+    Since(DateTime<Utc>, Option<Country>),
 }
 
 /// The word for a scan in telemetry and metrics.
@@ -74,10 +89,12 @@ impl Outcome {
     /// The outcome of a verdict.
     pub fn of(verdict: &Verdict) -> Self {
         match verdict {
-            Verdict::Genuine(_, Activation::Static | Activation::NotAsked) => Outcome::Genuine,
+            Verdict::Genuine(_, Activation::Static | Activation::NotAsked | Activation::Awaiting) => {
+                Outcome::Genuine
+            }
             Verdict::Genuine(_, Activation::Now(_)) => Outcome::ActivatedNow,
-            Verdict::Genuine(_, Activation::Since(_)) => Outcome::Activated,
-            Verdict::Recalled(_) => Outcome::Recalled,
+            Verdict::Genuine(_, Activation::Since(..)) => Outcome::Activated,
+            Verdict::Recalled(..) => Outcome::Recalled,
             Verdict::Unknown => Outcome::Unknown,
             Verdict::Unconfirmed => Outcome::Unconfirmed,
         }

@@ -1,7 +1,9 @@
 //! Who asks: a person, whose scan counts, or a machine, whose scan leaves no trace; and on what kind of device.
 //!
 //! The rule decides side effects alone. A machine that it mistakes for a person activates a code; a person whom it
-//! mistakes for a machine still gets the true answer. It looks at each byte of the User-Agent once and allocates nothing.
+//! mistakes for a machine still gets the true answer.
+
+use super::bots::Bots;
 
 /// What a request says about its sender; each value is a header as it came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -10,17 +12,19 @@ pub struct Signals<'a> {
     pub user_agent: &'a [u8],
     /// `Sec-Purpose`, or the older `Purpose`, `X-Purpose`, `X-Moz`.
     pub purpose: Option<&'a [u8]>,
+    /// `Sec-Fetch-Dest`: what the browser will do with the answer.
+    pub destination: Option<&'a [u8]>,
     /// The method is HEAD.
     pub head: bool,
 }
 
 impl Signals<'_> {
     /// Whether this scan counts as a person's: it may activate, and it leaves a row of telemetry.
-    pub fn is_person(&self) -> bool {
+    pub fn is_person(&self, bots: &Bots) -> bool {
         !self.head
-            && !self.user_agent.is_empty()
             && !self.purpose.is_some_and(announces_a_fetch_ahead)
-            && !names_a_machine(self.user_agent)
+            && !self.destination.is_some_and(embeds)
+            && !bots.names_a_machine(self.user_agent)
     }
 }
 
@@ -70,73 +74,10 @@ fn announces_a_fetch_ahead(purpose: &[u8]) -> bool {
     ["prefetch", "prerender", "preview"].iter().any(|word| contains(purpose, word.as_bytes()))
 }
 
-/// Words of crawlers, link previewers, mail scanners, monitors and libraries, in lower case, by their first letter.
-///
-/// `okhttp` is missing on purpose: it is how scanner apps on telephones speak, and there a person holds the product.
-fn words_starting(first: u8) -> &'static [&'static str] {
-    match first {
-        b'a' => &["apache-httpclient", "aiohttp", "axios", "archive.org", "ahrefs"],
-        b'b' => &["bot", "barracuda"],
-        b'c' => &["crawl", "curl/", "chrome-lighthouse", "check_http"],
-        b'd' => &["discord", "dataprovider", "dotnet httpclient"],
-        b'e' => &["embedly", "electron-fetch"],
-        b'f' => &["facebookexternalhit", "facebookcatalog", "fetcher", "feedfetcher", "flipboard"],
-        b'g' => &[
-            "go-http-client",
-            "google-inspectiontool",
-            "google-read-aloud",
-            "google-safety",
-            "googleother",
-            "grpc",
-        ],
-        b'h' => &["headless", "httpx", "httpie", "http_request", "httrack", "hubspot"],
-        b'i' => &["iframely", "insomnia"],
-        b'j' => &["java/", "jakarta"],
-        b'l' => &["lighthouse", "libwww", "linkcheck"],
-        b'm' => &["mediapartners", "meta-external", "mimecast", "monitor"],
-        b'n' => &["node-fetch", "nutch", "node.js"],
-        b'o' => &["outbrain"],
-        b'p' => &[
-            "pingdom",
-            "postman",
-            "preview",
-            "proofpoint",
-            "python-",
-            "python/",
-            "phantomjs",
-            "php/",
-            "perl",
-            "puppeteer",
-            "playwright",
-            "pinterest/0",
-        ],
-        b'q' => &["qwantify"],
-        b'r' => &["reqwest", "ruby", "rest-client"],
-        b's' => &["scanner", "scrap", "selenium", "slack", "slurp", "snapchat", "spider", "synthetic"],
-        b't' => &["telegram", "tumblr/"],
-        b'u' => &["uptime", "undici", "urllib", "urlresolver"],
-        b'v' => &["validator", "viber", "vkshare"],
-        b'w' => &["wget", "whatsapp", "winhttp", "w3c_"],
-        b'z' => &["zgrab", "zoominfo"],
-        _ => &[],
-    }
-}
-
-fn names_a_machine(user_agent: &[u8]) -> bool {
-    (0..user_agent.len()).any(|at| {
-        words_starting(user_agent[at].to_ascii_lowercase())
-            .iter()
-            .any(|word| starts_with(&user_agent[at..], word.as_bytes()) && !spares(user_agent, at, word))
-    })
-}
-
-/// Cubot makes telephones.
-fn spares(user_agent: &[u8], at: usize, word: &str) -> bool {
-    word == "bot" && at >= 2 && user_agent[at - 2..at].eq_ignore_ascii_case(b"cu")
-}
-
-fn starts_with(text: &[u8], word: &[u8]) -> bool {
-    text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word)
+/// A link that a page loads as an image, a frame, a script was opened by the page's author. A person opens a `document`;
+/// `empty` is an app or a page of the person's own that asks for JSON.
+fn embeds(destination: &[u8]) -> bool {
+    !["document", "empty"].iter().any(|word| destination.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
@@ -156,7 +97,7 @@ mod tests {
     const IN_APP: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21G93 [FBAN/FBIOS;FBAV/480.0.0.36.108;FBBV/1]";
 
     fn is_person(user_agent: &str) -> bool {
-        Signals { user_agent: user_agent.as_bytes(), ..Signals::default() }.is_person()
+        Signals { user_agent: user_agent.as_bytes(), ..Signals::default() }.is_person(&Bots::compiled_in())
     }
 
     #[test]
@@ -190,10 +131,30 @@ mod tests {
     #[test]
     fn is_person_not_when_fetching_ahead_or_head() {
         let person = Signals { user_agent: IPHONE.as_bytes(), ..Signals::default() };
-        assert!(person.is_person());
-        assert!(!Signals { head: true, ..person }.is_person());
-        assert!(!Signals { purpose: Some(b"prefetch;prerender"), ..person }.is_person());
-        assert!(!Signals { purpose: Some(b"Preview"), ..person }.is_person());
+        let bots = Bots::compiled_in();
+        assert!(person.is_person(&bots));
+        assert!(!Signals { head: true, ..person }.is_person(&bots));
+        for purpose in [&b"prefetch;prerender"[..], b"Preview", b"prefetch;anonymous-client-ip"] {
+            assert!(!Signals { purpose: Some(purpose), ..person }.is_person(&bots));
+        }
+    }
+
+    #[test]
+    fn is_person_not_when_a_page_embeds_the_link() {
+        let person = Signals { user_agent: IPHONE.as_bytes(), ..Signals::default() };
+        let bots = Bots::compiled_in();
+        for (destination, expected) in [
+            (&b"document"[..], true),
+            (b"empty", true),
+            (b"image", false),
+            (b"iframe", false),
+            (b"script", false),
+            (b"embed", false),
+            (b"serviceworker", false),
+        ] {
+            let signals = Signals { destination: Some(destination), ..person };
+            assert_eq!(signals.is_person(&bots), expected, "{}", String::from_utf8_lossy(destination));
+        }
     }
 
     #[test]

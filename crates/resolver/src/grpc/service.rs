@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt};
-use mintmark_auth::action::{PublishCodes, ReadDirectory};
+use mintmark_auth::action::{PublishCodes, ReadDirectory, RevokeCodes};
 use mintmark_auth::{Action, OnTenant, Permit, authorize, scope};
 use mintmark_fault::Fault;
 use mintmark_rpc::{Rpc, caller, fault_of, status};
@@ -11,13 +11,14 @@ use mintmark_service::Shutdown;
 use mintmark_wire::directory::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
 use mintmark_wire::directory::v1::{
     AbortPublicationRequest, AbortPublicationResponse, GetPublicationRequest, GetPublicationResponse,
-    OpenPublicationRequest, OpenPublicationResponse, PublishRequest, PublishResponse, PutProductRequest,
-    PutProductResponse, SealPublicationRequest, SealPublicationResponse,
+    OpenPublicationRequest, OpenPublicationResponse, PublishRequest, PublishResponse, PullScansRequest,
+    PullScansResponse, PutProductRequest, PutProductResponse, RevokeBatchRequest, RevokeBatchResponse,
+    RevokeCodesRequest, RevokeCodesResponse, SealPublicationRequest, SealPublicationResponse,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::views;
+use super::{summaries, views};
 use crate::app::directory::Directory;
 use crate::app::publish::publish;
 
@@ -29,7 +30,7 @@ pub struct DirectoryRpc {
 
 impl DirectoryRpc {
     /// What each method needs.
-    pub const METHODS: [Rpc; 6] = [
+    pub const METHODS: [Rpc; 9] = [
         Rpc { path: "/mintmark.directory.v1.DirectoryService/PutProduct", scope: scope::DIRECTORY_PUBLISH },
         Rpc {
             path: "/mintmark.directory.v1.DirectoryService/OpenPublication",
@@ -44,7 +45,10 @@ impl DirectoryRpc {
             path: "/mintmark.directory.v1.DirectoryService/AbortPublication",
             scope: scope::DIRECTORY_PUBLISH,
         },
+        Rpc { path: "/mintmark.directory.v1.DirectoryService/RevokeBatch", scope: scope::DIRECTORY_REVOKE },
+        Rpc { path: "/mintmark.directory.v1.DirectoryService/RevokeCodes", scope: scope::DIRECTORY_REVOKE },
         Rpc { path: "/mintmark.directory.v1.DirectoryService/GetPublication", scope: scope::DIRECTORY_READ },
+        Rpc { path: "/mintmark.directory.v1.DirectoryService/PullScans", scope: scope::DIRECTORY_READ },
     ];
 
     /// The tonic service; streams end early when `shutdown` is requested.
@@ -123,6 +127,26 @@ impl DirectoryService for DirectoryRpc {
         Ok(Response::new(AbortPublicationResponse {}))
     }
 
+    async fn revoke_batch(
+        &self,
+        request: Request<RevokeBatchRequest>,
+    ) -> Result<Response<RevokeBatchResponse>, Status> {
+        let permit = permit::<RevokeCodes, _>(&request)?;
+        let batch = views::batch(&request.into_inner().batch_id).map_err(status)?;
+        let revoked_at = self.directory.revoke_batch(&permit, batch).await.map_err(status)?;
+        Ok(Response::new(RevokeBatchResponse { revoked_at: Some(views::timestamp(revoked_at)) }))
+    }
+
+    async fn revoke_codes(
+        &self,
+        request: Request<RevokeCodesRequest>,
+    ) -> Result<Response<RevokeCodesResponse>, Status> {
+        let permit = permit::<RevokeCodes, _>(&request)?;
+        let (batch, digests) = views::recalled_codes(request.get_ref()).map_err(status)?;
+        let recalled = self.directory.revoke_codes(&permit, batch, digests).await.map_err(status)?;
+        Ok(Response::new(views::recalled(&recalled)))
+    }
+
     async fn get_publication(
         &self,
         request: Request<GetPublicationRequest>,
@@ -131,5 +155,15 @@ impl DirectoryService for DirectoryRpc {
         let batch = views::batch(&request.into_inner().batch_id).map_err(status)?;
         let publication = self.directory.get_publication(&permit, batch).await.map_err(status)?;
         Ok(Response::new(views::publication(&publication)))
+    }
+
+    async fn pull_scans(
+        &self,
+        request: Request<PullScansRequest>,
+    ) -> Result<Response<PullScansResponse>, Status> {
+        let permit = permit::<ReadDirectory, _>(&request)?;
+        let (cursor, limit) = summaries::window(&request.into_inner()).map_err(status)?;
+        let pulled = self.directory.pull_scans(&permit, cursor, limit).await.map_err(status)?;
+        Ok(Response::new(summaries::pulled(pulled).map_err(status)?))
     }
 }

@@ -1,4 +1,28 @@
-//! Which form of the answer a client prefers (RFC 9110, section 12.5.1), without allocating.
+//! Which form of the answer a client prefers (RFC 9110, section 12.5.1), and in which language.
+
+use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap};
+
+use super::language::Language;
+
+/// Who reads an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The form that they read.
+    pub form: Form,
+    /// The language of what people read.
+    pub language: Language,
+}
+
+impl Reader {
+    /// What the headers of a request ask for.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Reader {
+            form: Form::preferred(text(ACCEPT)),
+            language: Language::preferred(text(ACCEPT_LANGUAGE).unwrap_or_default()),
+        }
+    }
+}
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +57,7 @@ impl Form {
 }
 
 /// The `q` of a media range in thousandths; 1000 when it has none, 0 when it cannot be read.
-fn weight(parameters: &str) -> u32 {
+pub(super) fn weight(parameters: &str) -> u32 {
     let value = parameters.split(';').find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         name.trim().eq_ignore_ascii_case("q").then_some(value.trim())

@@ -1,127 +1,92 @@
-//! What each verdict says to a person, in plain words.
+//! What each verdict says to a person.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use mintmark_codes::Code;
 
+use super::language::{Language, Words, fill};
 use super::page::{Page, Tone, UnitView};
 use crate::app::verdict::{Activation, Unit};
 
 /// A genuine unit.
-pub fn genuine(unit: &Unit, activation: Activation, code: &Code) -> HttpResponse {
-    let brand = &unit.product.brand;
-    let (tone, headline, lead, advice, activated) = match activation {
-        Activation::Static | Activation::NotAsked => (
-            Tone::Good,
-            "Genuine",
-            format!("{brand} issued this code for this product."),
-            "A code can be copied: look at the product and its packaging too.".to_owned(),
-            None,
-        ),
-        Activation::Now(at) => (
-            Tone::Good,
-            "Genuine, activated now",
-            "This is the first scan of this code.".to_owned(),
-            "Whoever scans it from now on sees since when it is activated.".to_owned(),
-            Some(in_words(at)),
-        ),
-        Activation::Since(at) => (
-            Tone::Warn,
-            "Genuine, activated before",
-            format!("This code is already activated since {}.", in_words(at)),
-            format!(
-                "If that was you, all is well. If the product is new to you and its seal was intact, somebody may \
-                 have copied the code: ask {brand}."
-            ),
-            Some(in_words(at)),
-        ),
+pub fn genuine(language: Language, unit: &Unit, activation: Activation, code: &Code) -> HttpResponse {
+    let texts = language.texts();
+    let (tone, words, activated) = match activation {
+        Activation::Static | Activation::NotAsked => (Tone::Good, &texts.genuine, None),
+        Activation::Awaiting => (Tone::Good, &texts.awaiting, None),
+        Activation::Now(at) => (Tone::Good, &texts.first, Some(at)),
+        Activation::Since(at, _) if unit.just_confirmed(activation, Utc::now()) => {
+            (Tone::Good, &texts.just, Some(at))
+        }
+        Activation::Since(at, _) => (Tone::Warn, &texts.before, Some(at)),
     };
-    let product = &unit.product;
-    let view = UnitView::new(brand, &product.name, &product.gtin, code, activated.as_deref());
-    let title = format!("{headline} · {}", product.name);
-    let page = Page { title: &title, tone, headline, lead: &lead, unit: Some(view), advice: &advice };
-    page.respond(StatusCode::OK)
+    let activated = activated.map(|at| language.time(at));
+    let mut view = UnitView::new(&unit.product, code, activated.as_deref());
+    if let Activation::Since(_, Some(country)) = activation {
+        view.country = Some(language.country(&country));
+    }
+    let confirm = matches!(activation, Activation::Awaiting);
+    Page { confirm, ..of_unit(language, tone, words, view) }.respond(StatusCode::OK)
 }
 
-/// A recalled unit.
-pub fn recalled(unit: &Unit, code: &Code) -> HttpResponse {
-    let product = &unit.product;
-    let since = unit.publication.revoked_at.map(in_words).unwrap_or_default();
-    let lead = format!("{} recalled this product on {since}.", product.brand);
-    let title = format!("Recalled · {}", product.name);
-    let page = Page {
-        title: &title,
-        tone: Tone::Bad,
-        headline: "Recalled",
-        lead: &lead,
-        unit: Some(UnitView::new(&product.brand, &product.name, &product.gtin, code, None)),
-        advice: "Do not use it. Ask the brand, or the shop where it was bought, what to do.",
-    };
-    page.respond(StatusCode::OK)
+/// A recalled unit; the time may not be known.
+pub fn recalled(language: Language, unit: &Unit, at: Option<DateTime<Utc>>, code: &Code) -> HttpResponse {
+    let texts = language.texts();
+    let at = at.map(|at| language.time(at));
+    let lead = if at.is_some() { texts.recalled.lead } else { texts.recalled_at_some_time };
+    let words = Words { lead, ..texts.recalled };
+    let mut view = UnitView::new(&unit.product, code, None);
+    view.recalled = at.as_deref();
+    of_unit(language, Tone::Bad, &words, view).respond(StatusCode::OK)
 }
 
 /// A code that the directory does not have.
-pub fn unknown() -> HttpResponse {
-    let page = Page {
-        title: "Not recognised",
-        tone: Tone::Bad,
-        headline: "Not recognised",
-        lead: "We do not know this code.",
-        unit: None,
-        advice: "If it was typed by hand, compare it with the print and try again. If it was scanned from a product, \
-                 the product may be a counterfeit: ask the brand before using it.",
-    };
-    page.respond(StatusCode::NOT_FOUND)
+pub fn unknown(language: Language) -> HttpResponse {
+    alone(language, Tone::Bad, &language.texts().unknown).respond(StatusCode::NOT_FOUND)
 }
 
 /// The directory cannot be asked.
-pub fn unconfirmed() -> HttpResponse {
-    let page = Page {
-        title: "Cannot be confirmed now",
-        tone: Tone::Wait,
-        headline: "Cannot be confirmed now",
-        lead: "We cannot check this code at the moment. That says nothing about the product.",
-        unit: None,
-        advice: "Please try again in a minute.",
-    };
-    page.respond(StatusCode::SERVICE_UNAVAILABLE)
+pub fn unconfirmed(language: Language) -> HttpResponse {
+    alone(language, Tone::Wait, &language.texts().unconfirmed).respond(StatusCode::SERVICE_UNAVAILABLE)
 }
 
-/// What was asked is not a code; `sentence` says why.
-pub fn malformed(sentence: &str) -> HttpResponse {
-    let lead = format!("{}.", capitalised(sentence));
-    let page = Page {
-        title: "Not a code",
-        tone: Tone::Ask,
-        headline: "This is not a code",
-        lead: &lead,
-        unit: None,
-        advice: "Scan the symbol again, or type the code as it is printed: twenty characters in groups of four.",
-    };
-    page.respond(StatusCode::BAD_REQUEST)
+/// What was asked is not a code; `field` is the part of the address that is wrong.
+pub fn malformed(language: Language, field: &str) -> HttpResponse {
+    let texts = language.texts();
+    let lead = if field == "gtin" { texts.malformed_gtin } else { texts.malformed.lead };
+    alone(language, Tone::Ask, &Words { lead, ..texts.malformed }).respond(StatusCode::BAD_REQUEST)
 }
 
 /// The page behind the bare address.
-pub fn welcome() -> HttpResponse {
-    let page = Page {
-        title: "Mintmark",
-        tone: Tone::Ask,
-        headline: "Is it genuine?",
-        lead: "Scan the code on a product, and this address tells you.",
+pub fn welcome(language: Language) -> HttpResponse {
+    let words = &language.texts().welcome;
+    Page { title: "Mintmark".to_owned(), ..alone(language, Tone::Ask, words) }.respond(StatusCode::OK)
+}
+
+fn of_unit<'a>(language: Language, tone: Tone, words: &Words, view: UnitView<'a>) -> Page<'a> {
+    let values = [("brand", view.brand), ("when", view.activated.or(view.recalled).unwrap_or_default())];
+    Page {
+        language,
+        title: format!("{} · {}", words.headline, view.product),
+        tone,
+        headline: words.headline,
+        lead: fill(words.lead, &values),
+        advice: fill(words.advice, &values),
+        unit: Some(view),
+        confirm: false,
+    }
+}
+
+fn alone(language: Language, tone: Tone, words: &Words) -> Page<'static> {
+    Page {
+        language,
+        title: words.headline.to_owned(),
+        tone,
+        headline: words.headline,
+        lead: words.lead.to_owned(),
+        advice: words.advice.to_owned(),
         unit: None,
-        advice: "To check a code by hand, type it behind this address, after the slash: twenty characters in groups \
-                 of four.",
-    };
-    page.respond(StatusCode::OK)
-}
-
-/// `22 November 2026 at 09:35 UTC`.
-fn in_words(at: DateTime<Utc>) -> String {
-    at.format("%-d %B %Y at %H:%M UTC").to_string()
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut characters = sentence.chars();
-    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+        confirm: false,
+    }
 }

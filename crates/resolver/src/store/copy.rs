@@ -57,8 +57,8 @@ impl CopyRows {
         self.0.put_i32(value);
     }
 
-    /// `text`, of a word of ours.
-    pub fn word(&mut self, word: &'static str) {
+    /// `text`, short.
+    pub fn word(&mut self, word: &str) {
         self.0.put_i32(i32::try_from(word.len()).unwrap_or(0));
         self.0.put_slice(word.as_bytes());
     }

@@ -5,8 +5,8 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use mintmark_auth::Permit;
 use mintmark_auth::action::PublishCodes;
+use mintmark_auth::{Action, OnTenant, Permit};
 use mintmark_db::Meaning;
 use mintmark_fault::{Fault, Kind};
 use mintmark_ids::{BatchId, ProductId, TenantId};
@@ -58,9 +58,9 @@ pub async fn find(
 ///
 /// # Errors
 /// `NOT_FOUND` when it is another tenant's.
-pub async fn lock(
+pub async fn lock<A: Action<On = OnTenant>>(
     conn: &mut AsyncPgConnection,
-    permit: &Permit<PublishCodes>,
+    permit: &Permit<A>,
     batch: BatchId,
 ) -> Result<Option<Publication>, Fault> {
     let row = publication::table

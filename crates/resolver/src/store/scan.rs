@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::state;
 use crate::app::cache::Placement;
 use crate::app::directory_state::Changes;
+use crate::app::geo::Country;
 use crate::app::peppers::Peppers;
 
 /// How long one question may take before a scan says that it cannot be confirmed now.
@@ -33,15 +34,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-const ACTIVATE: &str = "SELECT won, activated_at FROM activate($1, $2, $3)";
+const ACTIVATE: &str = "SELECT won, activated_at, activated_in FROM activate($1, $2, $3, $4, $5)";
+const RECALLED_AT: &str = "SELECT revoked_at FROM revoked_code WHERE hash = $1";
 
 /// What an attempt to activate came to.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt {
     /// This attempt activated the code.
     pub won: bool,
-    /// Since when it is activated; `None` when it is not and may not be.
+    /// Since when it is activated; `None` when it is not, and may not be or was not confirmed.
     pub activated_at: Option<DateTime<Utc>>,
+    /// Where, if that is known.
+    pub country: Option<Country>,
 }
 
 /// The connections. Cheap to clone.
@@ -55,8 +59,8 @@ struct Inner {
 }
 
 /// One open connection and what was prepared on it.
-struct Session {
-    client: RawClient,
+pub(super) struct Session {
+    pub(super) client: RawClient,
     finds: Box<[OnceCell<Statement>]>,
 }
 
@@ -87,6 +91,8 @@ impl ScanStore {
                     publication: row.try_get(0).map_err(raw_fault)?,
                     serial: row.try_get(1).map_err(raw_fault)?,
                     activated_at: None,
+                    country: None,
+                    recalled_at: None,
                 })
             })
             .transpose()
@@ -94,20 +100,43 @@ impl ScanStore {
         .await
     }
 
-    /// Activates a code, if nobody did before and its publication allows it.
-    pub async fn activate(&self, hash: StoredHash, placement: Placement) -> Result<Attempt> {
+    /// Activates a code, if nobody did before and its publication allows it; where that asks for a confirmation,
+    /// only when `confirmed`.
+    pub async fn activate(
+        &self,
+        hash: StoredHash,
+        placement: Placement,
+        confirmed: bool,
+        country: Option<Country>,
+    ) -> Result<Attempt> {
         self.ask(|session| async move {
             let statement = session.client.prepared(ACTIVATE).await?;
             let hash = Uuid::from_bytes(*hash.as_bytes());
+            let country = country.as_ref().map(Country::as_str);
             let row = session
                 .client
-                .query_one(&statement, &[&hash, &placement.publication, &placement.serial])
+                .query_one(
+                    &statement,
+                    &[&hash, &placement.publication, &placement.serial, &confirmed, &country],
+                )
                 .await
                 .map_err(raw_fault)?;
             Ok(Attempt {
                 won: row.try_get(0).map_err(raw_fault)?,
                 activated_at: row.try_get(1).map_err(raw_fault)?,
+                country: row.try_get::<_, Option<&str>>(2).map_err(raw_fault)?.and_then(Country::parse),
             })
+        })
+        .await
+    }
+
+    /// When a code was recalled alone; `None` when it was not.
+    pub async fn recalled_at(&self, hash: StoredHash) -> Result<Option<DateTime<Utc>>> {
+        self.ask(|session| async move {
+            let statement = session.client.prepared(RECALLED_AT).await?;
+            let hash = Uuid::from_bytes(*hash.as_bytes());
+            let row = session.client.query_opt(&statement, &[&hash]).await.map_err(raw_fault)?;
+            row.map(|row| row.try_get(0).map_err(raw_fault)).transpose()
         })
         .await
     }
@@ -120,7 +149,7 @@ impl ScanStore {
     }
 
     /// Puts a scan's question, if not too many wait already.
-    async fn ask<T, Answer>(&self, question: impl FnOnce(Arc<Session>) -> Answer) -> Result<T>
+    pub(super) async fn ask<T, Answer>(&self, question: impl FnOnce(Arc<Session>) -> Answer) -> Result<T>
     where
         Answer: Future<Output = Result<T>>,
     {

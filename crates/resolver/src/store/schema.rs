@@ -9,6 +9,19 @@ diesel::table! {
         product_name -> Text,
         destination_template -> Nullable<Text>,
         version -> Int8,
+        primary_colour -> Nullable<Text>,
+        logo -> Nullable<Bytea>,
+        picture -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
+    image (sha256) {
+        sha256 -> Bytea,
+        content_type -> Text,
+        content -> Bytea,
+        width -> Int2,
+        height -> Int2,
     }
 }
 
@@ -45,6 +58,20 @@ diesel::table! {
         publication_id -> Int4,
         chunk -> Int4,
         units -> Int4,
+    }
+}
+
+diesel::table! {
+    scan_summary (tenant_id, day, product_id, batch_id, country, outcome) {
+        tenant_id -> Text,
+        day -> Date,
+        product_id -> Uuid,
+        batch_id -> Nullable<Uuid>,
+        country -> Nullable<Text>,
+        outcome -> Text,
+        scans -> Int8,
+        first_activations -> Int8,
+        revision -> Int8,
     }
 }
 

@@ -290,7 +290,7 @@ async fn a_recalled_publication_cannot_be_sealed() {
     let stage = Stage::new().await;
     let terms = terms(stage.product(None).await, STATIC, 1, 4, 4);
     stage.published(&terms).await;
-    stage.superuser().await.batch_execute("UPDATE publication SET revoked_at = now()").await.unwrap();
+    stage.revoke_batch(&terms.batch_id).await.unwrap();
     assert_eq!(stage.seal(&terms.batch_id, 1).await.unwrap_err().code(), "PUBLICATION_CLOSED");
     assert_eq!(stage.get(&terms.batch_id).await.unwrap().state(), PublicationState::Revoked);
 }

@@ -1,14 +1,20 @@
 //! The resolver's two roles as they run, against a real Postgres with the logins that they have in production.
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its report")]
 
+mod coherence;
+mod confirmation;
 mod database;
+mod images;
 mod ledger;
 mod outage;
+mod page;
 mod privileges;
 mod publishing;
+mod revocation;
 mod rotation;
 mod scanning;
 mod stage;
+mod summaries;
 mod telemetry;
 
 use std::future::Future;

@@ -161,6 +161,7 @@ async fn every_method_refuses_a_token_without_its_scope() {
     assert_eq!(anonymous.code(), Code::Unauthenticated);
     let read = stage.tokens.for_tenant(audience::RESOLVER, &stage.tenant, &[scope::DIRECTORY_READ]);
     let publish = stage.tokens.for_tenant(audience::RESOLVER, &stage.tenant, &[scope::DIRECTORY_PUBLISH]);
+    let revoke = stage.tokens.for_tenant(audience::RESOLVER, &stage.tenant, &[scope::DIRECTORY_REVOKE]);
     let within = std::time::Duration::from_secs(5);
     macro_rules! refused {
         ($method:ident, $token:expr) => {
@@ -177,6 +178,10 @@ async fn every_method_refuses_a_token_without_its_scope() {
     refused!(seal_publication, &read);
     refused!(abort_publication, &read);
     refused!(get_publication, &publish);
+    refused!(revoke_batch, &publish);
+    refused!(revoke_codes, &publish);
+    refused!(get_publication, &revoke);
+    refused!(seal_publication, &revoke);
     let stream = mintmark_rpc::authorized(futures::stream::empty::<PublishRequest>(), &read, within);
     assert_eq!(client.publish(stream).await.unwrap_err().code(), Code::PermissionDenied);
 }

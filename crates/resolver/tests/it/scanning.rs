@@ -156,7 +156,7 @@ async fn scan_of_a_product_with_a_destination_redirects_people_and_machines_alik
         assert_eq!(header(response.headers(), "location"), expected);
         assert_eq!(header(response.headers(), "referrer-policy"), "no-referrer");
         assert_eq!(header(response.headers(), "cache-control"), "no-store");
-        assert_eq!(header(response.headers(), "vary"), "Accept");
+        assert_eq!(header(response.headers(), "vary"), "Accept, Accept-Language");
         assert_eq!(header(response.headers(), "x-content-type-options"), "nosniff");
     }
     let (status, view) = stage.scan.json(&path).await;
@@ -240,6 +240,7 @@ async fn scan_of_what_is_no_code_is_400_with_the_reason() {
         let response = stage.scan.get(&path).header("accept", "application/json").send().await.unwrap();
         assert_eq!(response.status(), 400, "{path}");
         assert_eq!(header(response.headers(), "content-type"), "application/problem+json");
+        assert_private(response.headers());
         let problem: serde_json::Value = response.json().await.unwrap();
         assert_eq!(
             (problem["code"].as_str(), problem["field"].as_str()),
@@ -255,10 +256,12 @@ async fn scan_of_what_is_no_code_is_400_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn scan_of_a_recalled_batch_says_so_within_two_seconds() {
     let stage = Stage::new().await;
-    let codes = stage.sealed(stage.product(Some("https://brand.example/")).await, FIRST_SCAN, 1, 4).await;
+    let terms = terms(stage.product(Some("https://brand.example/")).await, FIRST_SCAN, 1, 4, 4);
+    let codes = stage.published(&terms).await;
+    stage.seal(&terms.batch_id, 1).await.unwrap();
     let path = link(&codes[0]);
     stage.scan.becomes(&path, "genuine").await;
-    stage.superuser().await.batch_execute("UPDATE publication SET revoked_at = now()").await.unwrap();
+    stage.revoke_batch(&terms.batch_id).await.unwrap();
     stage.scan.becomes(&path, "recalled").await;
     let page = stage.scan.get(&path).send().await.unwrap();
     assert_eq!(page.status(), 200, "nobody is sent on to buy more of it");
@@ -268,6 +271,32 @@ async fn scan_of_a_recalled_batch_says_so_within_two_seconds() {
     let rows: i64 =
         stage.superuser().await.query_one("SELECT count(*) FROM activation", &[]).await.unwrap().get(0);
     assert_eq!(rows, 0);
+}
+
+/// Problem documents are written by the edge, and are as private as what they are about.
+fn assert_private(headers: &HeaderMap) {
+    assert_eq!(header(headers, "referrer-policy"), "no-referrer");
+    assert!(header(headers, "vary").starts_with("Accept"), "{headers:?}");
+    assert_eq!(header(headers, "cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn problems_are_as_private_as_answers() {
+    let stage = Stage::new().await;
+    let url = |path: &str| format!("http://{}{path}", stage.scan.addr);
+    let code = "00000000000000000000";
+    for (method, path, status) in [
+        (Method::GET, "/01/09506000134352/99/X".to_owned(), 404),
+        (Method::DELETE, format!("/{code}"), 405),
+        (Method::GET, "/HELLO".to_owned(), 400),
+        (Method::POST, "/HELLO".to_owned(), 400),
+    ] {
+        let request = stage.scan.http.request(method, url(&path)).header("accept", "application/json");
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(header(response.headers(), "content-type"), "application/problem+json");
+        assert_private(response.headers());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,5 +310,6 @@ async fn other_paths_and_methods_are_answered_plainly() {
     assert_eq!(of(Method::GET, "/favicon.ico").await, 404);
     assert_eq!(of(Method::GET, "/robots.txt").await, 404);
     assert_eq!(of(Method::GET, "/01/09506000134352/99/X").await, 404);
-    assert_eq!(of(Method::POST, "/00000000000000000000").await, 405);
+    assert_eq!(of(Method::POST, "/00000000000000000000").await, 404);
+    assert_eq!(of(Method::PUT, "/00000000000000000000").await, 405);
 }

@@ -19,7 +19,7 @@ use mintmark_service::Context;
 use mintmark_wire::directory::v1::{
     AbortPublicationRequest, ActivationMode, GetPublicationRequest, GetPublicationResponse,
     OpenPublicationRequest, OpenPublicationResponse, Product, PublishRequest, PublishResponse,
-    SealPublicationRequest,
+    RevokeBatchRequest, RevokeCodesRequest, SealPublicationRequest,
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -45,7 +45,7 @@ pub struct Stage {
     pub tokens: TokenSource,
     pub scan: Scan,
     directory_context: Context,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// A running scan role.
@@ -83,7 +83,9 @@ impl Stage {
         let key = SigningKey::from_pem(&SigningKey::generate_pem()).unwrap();
         let grants = vec![Grant {
             aud: audience::RESOLVER.to_owned(),
-            scopes: vec![scope::DIRECTORY_PUBLISH.to_owned(), scope::DIRECTORY_READ.to_owned()],
+            scopes: [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]
+                .map(str::to_owned)
+                .to_vec(),
         }];
         let trusted = TrustedKey { jwk: key.public_jwk(), service: ServiceName::ControlPlane, grants };
         let trust_bundle = folder.path().join("trust.json");
@@ -96,6 +98,7 @@ impl Stage {
             database: DbConfig::new(db.url("resolver_directory")),
             peppers: Peppers::parse(peppers).unwrap(),
             trust_bundle,
+            scan_retention_days: 90,
         };
         let service = directory::build(config, &context).await.unwrap();
         let directory_addr = service.addr;
@@ -111,7 +114,7 @@ impl Stage {
             tokens,
             scan,
             directory_context: context,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -147,6 +150,21 @@ impl Stage {
     pub async fn abort(&self, batch: &str, fence: i64) -> Result<(), Fault> {
         let message = AbortPublicationRequest { batch_id: batch.to_owned(), fence };
         self.directory.abort_publication(&self.tenant, message).await.map(drop)
+    }
+
+    /// Recalls a batch; answers since when.
+    pub async fn revoke_batch(&self, batch: &str) -> Result<std::time::SystemTime, Fault> {
+        let message = RevokeBatchRequest { batch_id: batch.to_owned() };
+        let answer = self.directory.revoke_batch(&self.tenant, message).await?;
+        Ok(answer.revoked_at.unwrap().try_into().unwrap())
+    }
+
+    /// Recalls codes; answers how many were recalled now, recalled before, and not of the batch.
+    pub async fn revoke_codes(&self, batch: &str, codes: &[Code]) -> Result<[u32; 3], Fault> {
+        let digests = codes.iter().flat_map(|code| *CodeDigest::of(code).as_bytes()).collect::<Vec<u8>>();
+        let message = RevokeCodesRequest { batch_id: batch.to_owned(), digests: digests.into() };
+        let answer = self.directory.revoke_codes(&self.tenant, message).await?;
+        Ok([answer.revoked, answer.already_revoked, answer.unmatched])
     }
 
     pub async fn get(&self, batch: &str) -> Result<GetPublicationResponse, Fault> {
@@ -191,15 +209,29 @@ impl Scan {
 
     /// The same with other peppers.
     pub async fn with_peppers(db: &TestDb, trusted_proxies: Vec<&str>, peppers: &str) -> Self {
+        Self::configured(db, trusted_proxies, peppers, |_| ()).await
+    }
+
+    /// The same with other configuration.
+    pub async fn configured(
+        db: &TestDb,
+        trusted_proxies: Vec<&str>,
+        peppers: &str,
+        configure: impl FnOnce(&mut ScanConfig),
+    ) -> Self {
         let context = Context::for_tests("resolver-scan");
-        let config = ScanConfig {
+        let mut config = ScanConfig {
             http_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             database: DbConfig::new(db.url("resolver_scan")),
             connections: 2,
             peppers: Peppers::parse(peppers).unwrap(),
             cache_entries: 1000,
+            spool: None,
+            geo_file: None,
+            bot_list: None,
             trusted_proxies: trusted_proxies.into_iter().map(|block| block.parse().unwrap()).collect(),
         };
+        configure(&mut config);
         let service = scan::build(config, &context).await.unwrap();
         let addr = service.addr;
         let serving = tokio::spawn(async move { service.serve().await.unwrap() });
@@ -239,6 +271,11 @@ impl Scan {
         assert!(came, "{status} did not come within two seconds, but {}", self.status(path).await);
     }
 
+    /// The button of a code's page, pressed by a program of a person.
+    pub fn confirm(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("http://{}{path}", self.addr)).header("user-agent", PHONE)
+    }
+
     /// Ends it as SIGTERM would, and waits.
     pub async fn stop(&mut self) {
         self.context.shutdown.trigger();
@@ -254,6 +291,7 @@ pub fn product(id: ProductId, version: u64, destination: Option<&str>) -> Produc
         product_name: "Mountain jacket <M>".to_owned(),
         destination_template: destination.map(str::to_owned),
         version,
+        presentation: None,
     }
 }
 

@@ -10,7 +10,8 @@ use mintmark_wire::directory::v1::directory_service_client::DirectoryServiceClie
 use mintmark_wire::directory::v1::{
     AbortPublicationRequest, AbortPublicationResponse, GetPublicationRequest, GetPublicationResponse,
     OpenPublicationRequest, OpenPublicationResponse, Product, PublishRequest, PublishResponse,
-    PutProductRequest, SealPublicationRequest, SealPublicationResponse,
+    PullScansRequest, PullScansResponse, PutProductRequest, RevokeBatchRequest, RevokeBatchResponse,
+    RevokeCodesRequest, RevokeCodesResponse, SealPublicationRequest, SealPublicationResponse,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -121,6 +122,45 @@ impl Directory {
         let token = self.token(tenant, scope::DIRECTORY_PUBLISH);
         self.unary("AbortPublication", &token, message, |mut client, request| async move {
             client.abort_publication(request).await
+        })
+        .await
+    }
+
+    /// Recalls a batch for ever.
+    pub async fn revoke_batch(
+        &self,
+        tenant: &TenantId,
+        message: RevokeBatchRequest,
+    ) -> Result<RevokeBatchResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_REVOKE);
+        self.unary("RevokeBatch", &token, message, |mut client, request| async move {
+            client.revoke_batch(request).await
+        })
+        .await
+    }
+
+    /// Recalls codes of a batch for ever. A call that was tried twice may answer that codes were recalled before.
+    pub async fn revoke_codes(
+        &self,
+        tenant: &TenantId,
+        message: RevokeCodesRequest,
+    ) -> Result<RevokeCodesResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_REVOKE);
+        self.unary("RevokeCodes", &token, message, |mut client, request| async move {
+            client.revoke_codes(request).await
+        })
+        .await
+    }
+
+    /// The tenant's sums of scans that changed since a cursor.
+    pub async fn pull_scans(
+        &self,
+        tenant: &TenantId,
+        message: PullScansRequest,
+    ) -> Result<PullScansResponse> {
+        let token = self.token(tenant, scope::DIRECTORY_READ);
+        self.unary("PullScans", &token, message, |mut client, request| async move {
+            client.pull_scans(request).await
         })
         .await
     }

@@ -113,6 +113,32 @@ impl DirectoryService for TestDirectory {
         Ok(Response::new(AbortPublicationResponse {}))
     }
 
+    async fn revoke_batch(
+        &self,
+        request: Request<RevokeBatchRequest>,
+    ) -> Result<Response<RevokeBatchResponse>, Status> {
+        self.note(&request)?;
+        Ok(Response::new(RevokeBatchResponse::default()))
+    }
+
+    async fn revoke_codes(
+        &self,
+        request: Request<RevokeCodesRequest>,
+    ) -> Result<Response<RevokeCodesResponse>, Status> {
+        self.note(&request)?;
+        let revoked = (request.get_ref().digests.len() / 32) as u32;
+        Ok(Response::new(RevokeCodesResponse { revoked, ..Default::default() }))
+    }
+
+    async fn pull_scans(
+        &self,
+        request: Request<PullScansRequest>,
+    ) -> Result<Response<PullScansResponse>, Status> {
+        self.note(&request)?;
+        let next_cursor = request.into_inner().cursor + 1;
+        Ok(Response::new(PullScansResponse { next_cursor, ..Default::default() }))
+    }
+
     async fn get_publication(
         &self,
         request: Request<GetPublicationRequest>,

@@ -21,12 +21,15 @@ use crate::directory::TestDirectory;
 
 const ISSUER: &str = "https://auth.example";
 /// Every method but AbortPublication, which the service has and the table has not.
-const ROWS: [Rpc; 5] = [
+const ROWS: [Rpc; 8] = [
     Rpc { path: "/mintmark.directory.v1.DirectoryService/PutProduct", scope: scope::DIRECTORY_PUBLISH },
     Rpc { path: "/mintmark.directory.v1.DirectoryService/OpenPublication", scope: scope::DIRECTORY_PUBLISH },
     Rpc { path: "/mintmark.directory.v1.DirectoryService/Publish", scope: scope::DIRECTORY_PUBLISH },
     Rpc { path: "/mintmark.directory.v1.DirectoryService/SealPublication", scope: scope::DIRECTORY_PUBLISH },
+    Rpc { path: "/mintmark.directory.v1.DirectoryService/RevokeBatch", scope: scope::DIRECTORY_REVOKE },
+    Rpc { path: "/mintmark.directory.v1.DirectoryService/RevokeCodes", scope: scope::DIRECTORY_REVOKE },
     Rpc { path: "/mintmark.directory.v1.DirectoryService/GetPublication", scope: scope::DIRECTORY_READ },
+    Rpc { path: "/mintmark.directory.v1.DirectoryService/PullScans", scope: scope::DIRECTORY_READ },
 ];
 
 pub struct Edge {
@@ -45,7 +48,9 @@ impl Edge {
     pub async fn start_with(context: Context, adjust: impl FnOnce(GrpcEdge) -> GrpcEdge) -> Self {
         let pem = SigningKey::generate_pem();
         let key = SigningKey::from_pem(&pem).unwrap();
-        let scopes = vec![scope::DIRECTORY_PUBLISH.to_owned(), scope::DIRECTORY_READ.to_owned()];
+        let scopes = [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]
+            .map(str::to_owned)
+            .to_vec();
         // The key may also speak to another service, so that only the audience is wrong in a test of audiences.
         let grants = [audience::RESOLVER, audience::EVIDENCE]
             .map(|aud| Grant { aud: aud.to_owned(), scopes: scopes.clone() })

@@ -208,3 +208,20 @@ async fn not_found_of_the_edge_answers_in_its_own_way() {
     assert_eq!(response.text().await.unwrap(), "<p>nothing</p>");
     edge.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn header_of_the_edge_is_on_every_answer_also_on_problems() {
+    use actix_web::http::header::{CACHE_CONTROL, HeaderValue, REFERRER_POLICY};
+    let edge = TestEdge::start_with(|edge| {
+        edge.header(REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+            .header(CACHE_CONTROL, HeaderValue::from_static("private"))
+    })
+    .await;
+    for (path, status) in [("/files/a", 200), ("/nothing", 404), ("/v1/session", 401)] {
+        let response = reqwest::get(edge.url(path)).await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers()["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(response.headers()["cache-control"], "private", "before the edge's own");
+    }
+    edge.stop().await;
+}

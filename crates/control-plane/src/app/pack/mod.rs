@@ -6,17 +6,25 @@
 //! | --- | --- |
 //! | `codes.csv` | one row a unit (module `table` names the columns) |
 //! | `svg/{serial:010}.svg` | one QR symbol a unit, of the upper-cased Digital Link URI |
+//! | `png/{serial:010}.png` | the same symbol in black and white pixels; a unit's two pictures stand side by side |
+//! | `labels.pdf` | the same symbols on sheets of labels (module `labels`) |
 //! | `manifest.json` | what the part is, and size and SHA-256 of every other entry (module `manifest`) |
 //!
 //! Two packs of one batch are the same bytes: entries come in serial order, carry the date 1980-01-01, and nothing in them
 //! knows when, by whom or for which export they were made. Whoever changes a byte of the format raises [`FORMAT_VERSION`].
-//! (The bytes also depend on `CODE_BASE_URL`, which stands in each code's URI.)
+//! (The bytes also depend on `CODE_BASE_URL`, which stands in each code's URI, and those of the labels on the product's
+//! name as it was when the export was asked for.)
 //!
-//! Memory is constant: units are drawn in small blocks, and of a unit that is written only its hash and size remain.
+//! Memory is constant: units are drawn in small blocks, and of a unit that is written only hashes and sizes remain. The
+//! table, the pictures and the sheets each go through all units; codes are derived anew in each pass.
 
 mod archive;
 mod index;
+mod labels;
+mod lanes;
+mod latin;
 mod manifest;
+mod pdf;
 mod symbols;
 mod table;
 #[cfg(test)]
@@ -29,6 +37,7 @@ use mintmark_codes::link::{self, Base};
 use mintmark_codes::{Code, Gtin, Partition};
 use mintmark_ids::{BatchId, ProductId};
 use mintmark_minting::BatchSecret;
+use mintmark_minting::symbol::{Symbol, SymbolError};
 use zip::result::ZipError;
 
 pub use archive::sha256;
@@ -36,7 +45,7 @@ pub use index::{INDEX_NAME, IndexedPart, write_index};
 pub use manifest::hex;
 
 use archive::Archive;
-use manifest::{Manifest, SymbolFacts};
+use manifest::Manifest;
 
 /// The version of everything that this module writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -48,31 +57,53 @@ pub struct Formats {
     pub csv: bool,
     /// A folder of SVG symbols.
     pub svg: bool,
+    /// A folder of PNG symbols.
+    pub png: bool,
+    /// Sheets of labels.
+    pub pdf: bool,
 }
 
 impl Formats {
+    /// Every name, in the order in which a pack has them.
+    pub const NAMES: [&str; 4] = ["csv", "svg", "png", "pdf"];
+
     /// What a request without a wish gets.
-    pub const ALL: Self = Self { csv: true, svg: true };
+    pub const USUAL: Self = Self { csv: true, svg: true, ..Self::NONE };
+
+    const NONE: Self = Self { csv: false, svg: false, png: false, pdf: false };
 
     /// The formats of these names; none if there is no name, or one that we do not know.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        let mut formats = Self { csv: false, svg: false };
+        let mut formats = Self::NONE;
         for name in names {
             match name {
                 "csv" => formats.csv = true,
                 "svg" => formats.svg = true,
+                "png" => formats.png = true,
+                "pdf" => formats.pdf = true,
                 _ => return None,
             }
         }
-        (formats.csv || formats.svg).then_some(formats)
+        (formats != Self::NONE).then_some(formats)
     }
 
     /// Their names, always in one order.
     pub fn names(self) -> Vec<&'static str> {
-        [(self.csv, "csv"), (self.svg, "svg")]
+        Self::NAMES
             .into_iter()
-            .filter_map(|(wanted, name)| wanted.then_some(name))
+            .zip([self.csv, self.svg, self.png, self.pdf])
+            .filter_map(|(name, wanted)| wanted.then_some(name))
             .collect()
+    }
+
+    /// Whether a pack has a file for each symbol.
+    fn pictures(self) -> bool {
+        self.svg || self.png
+    }
+
+    /// How often drawing goes through all units; a pack without drawings goes through them once for the table.
+    fn passes(self) -> u64 {
+        (u64::from(self.pictures()) + u64::from(self.pdf)).max(1)
     }
 }
 
@@ -82,6 +113,8 @@ pub struct PackSource {
     pub batch_id: BatchId,
     /// Its product.
     pub product_id: ProductId,
+    /// What people call the product: printed on labels.
+    pub product_name: String,
     /// The number in each code's URI.
     pub gtin: Gtin,
     /// Where codes lead (`CODE_BASE_URL`).
@@ -143,14 +176,17 @@ impl PartRange {
 /// How the maker of a part and the one who waits for it talk.
 #[derive(Debug, Default)]
 pub struct Gauge {
-    done: AtomicU64,
+    /// Units, counted once in each pass.
+    steps: AtomicU64,
+    /// How many passes make a unit done; 0 until the maker knows.
+    passes: AtomicU64,
     stop: AtomicBool,
 }
 
 impl Gauge {
-    /// Units finished in this part so far.
+    /// Units finished in this part so far; while several passes are needed, each counts its share.
     pub fn done(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
+        self.steps.load(Ordering::Relaxed) / self.passes.load(Ordering::Relaxed).max(1)
     }
 
     /// Asks the maker to stop within a few dozen units.
@@ -163,8 +199,12 @@ impl Gauge {
         self.stop.load(Ordering::Relaxed)
     }
 
+    fn expect(&self, passes: u64) {
+        self.passes.store(passes, Ordering::Relaxed);
+    }
+
     fn advance(&self, units: u64) -> Result<(), PackError> {
-        self.done.fetch_add(units, Ordering::Relaxed);
+        self.steps.fetch_add(units, Ordering::Relaxed);
         if self.stopped() { Err(PackError::Stopped) } else { Ok(()) }
     }
 }
@@ -178,6 +218,11 @@ pub enum PackError {
     /// A symbol could not be drawn: the URI does not fit any QR version.
     #[error("a symbol could not be drawn; CODE_BASE_URL may be too long for a QR code")]
     Symbol(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The least size of a symbol is more than a label of the PDF holds.
+    #[error(
+        "the symbols are too large for a label of the PDF; ask for other formats, or shorten CODE_BASE_URL"
+    )]
+    Label,
     /// The destination did not take the bytes.
     #[error("the part could not be written")]
     Io(#[from] io::Error),
@@ -193,6 +238,12 @@ pub enum PackError {
     /// A drawing thread ended early.
     #[error("a drawing thread ended early")]
     Drawing,
+}
+
+impl PackError {
+    fn symbol(error: SymbolError) -> Self {
+        Self::Symbol(Box::new(error))
+    }
 }
 
 // What the destination refused is told apart from what a format refused, through whichever writer it came.
@@ -238,22 +289,18 @@ pub fn write_part<W: Write>(
 ) -> Result<W, PackError> {
     let mut archive = Archive::new(out);
     let mut manifest = Manifest::new(source, range);
-    if source.formats.csv {
+    let formats = source.formats;
+    gauge.expect(formats.passes());
+    if formats.csv {
         let file = table::write(source, range, gauge, &mut archive)?;
         manifest.table(file);
     }
-    if source.formats.svg {
-        symbols::draw(source, range, |drawn| {
-            let units = drawn.len() as u64;
-            for symbol in drawn {
-                manifest.symbol(
-                    symbol.file,
-                    SymbolFacts { version: symbol.version, modules: symbol.modules, min_mm: symbol.min_mm },
-                );
-                archive.add(symbol.entry)?;
-            }
-            gauge.advance(units)
-        })?;
+    if formats.pictures() {
+        symbols::write(source, range, gauge, &mut archive, &mut manifest)?;
+    }
+    if formats.pdf {
+        let sheets = labels::write(source, range, gauge, &mut archive)?;
+        manifest.sheets(sheets);
     }
     archive.file(manifest::NAME, |out| manifest.write(out))?;
     archive.finish()
@@ -273,9 +320,18 @@ impl Unit {
         let qr_uri = link::unit_uri_qr(&source.base, &source.gtin, &code);
         Self { serial, code, uri, qr_uri }
     }
+
+    fn symbol(&self) -> Result<Symbol, PackError> {
+        Symbol::of(&self.qr_uri).map_err(PackError::symbol)
+    }
 }
 
 /// The name of a unit's symbol inside the ZIP: ten digits, so that files sort as serials do.
 fn svg_name(serial: u64) -> String {
     format!("svg/{serial:010}.svg")
+}
+
+/// The same for its PNG picture.
+fn png_name(serial: u64) -> String {
+    format!("png/{serial:010}.png")
 }

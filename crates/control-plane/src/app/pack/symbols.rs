@@ -1,84 +1,73 @@
-//! Drawing the symbols of a part on a few threads, taken in serial order.
-//!
-//! Block *n* is drawn by lane *n mod* [`LANES`], and the taker goes round the lanes: order needs no sorting, and a lane
-//! that is ahead waits in its short channel.
+//! The symbols of a part as files: SVG, PNG or both of a unit side by side, drawn from one matrix.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::io::Write;
 
-use mintmark_minting::symbol::qr_svg;
 use zip::write::PreparedZipFile;
 
-use super::archive::{FileFacts, prepare};
-use super::{PackError, PackSource, PartRange, Unit, svg_name};
-
-/// Drawing threads of one part; more would take the machine from the people who use it.
-const LANES: u64 = 2;
+use super::archive::{Archive, FileFacts, prepare};
+use super::manifest::{Manifest, SymbolFacts};
+use super::{Gauge, PackError, PackSource, PartRange, Unit, lanes, png_name, svg_name};
 
 /// Symbols in a block: enough that handing one over costs nothing beside drawing it (about 0.1 ms a symbol), few enough
 /// that a stop is prompt.
 const BLOCK_UNITS: u64 = 64;
 
-/// Finished blocks that may wait in a lane.
-const LANE_BLOCKS: usize = 2;
-
-/// One symbol, compressed.
-pub(super) struct Drawn {
-    pub entry: PreparedZipFile,
-    pub file: FileFacts,
-    pub version: u8,
-    pub modules: u32,
-    pub min_mm: f32,
+/// The symbol of one unit, compressed.
+struct Drawn {
+    svg: Option<Picture>,
+    png: Option<Picture>,
+    facts: SymbolFacts,
 }
 
-type Block = Result<Vec<Drawn>, PackError>;
+struct Picture {
+    entry: PreparedZipFile,
+    file: FileFacts,
+}
 
-/// Calls `take` with each block of symbols, in serial order.
-pub(super) fn draw(
+/// Writes the pictures that the pack wants as entries of `archive`.
+pub(super) fn write<W: Write>(
     source: &PackSource,
     range: &PartRange,
-    mut take: impl FnMut(Vec<Drawn>) -> Result<(), PackError>,
+    gauge: &Gauge,
+    archive: &mut Archive<W>,
+    manifest: &mut Manifest<'_>,
 ) -> Result<(), PackError> {
-    thread::scope(|scope| {
-        // An early return drops the receivers, and a lane ends when nobody receives.
-        let lanes = (0..LANES)
-            .map(|lane| {
-                let (send, receive) = sync_channel(LANE_BLOCKS);
-                thread::Builder::new()
-                    .name(format!("export-draw-{lane}"))
-                    .spawn_scoped(scope, move || draw_lane(source, range, lane, &send))?;
-                Ok(receive)
-            })
-            .collect::<Result<Vec<Receiver<Block>>, std::io::Error>>()?;
-        let blocks = usize::try_from(range.units.div_ceil(BLOCK_UNITS)).unwrap_or(usize::MAX);
-        for lane in lanes.iter().cycle().take(blocks) {
-            take(lane.recv().map_err(|_| PackError::Drawing)??)?;
+    let make = |units: Vec<Unit>| units.iter().map(|unit| draw(source, unit)).collect::<Result<Vec<_>, _>>();
+    lanes::in_order(source, range, BLOCK_UNITS, make, |drawn| {
+        let units = drawn.len() as u64;
+        for Drawn { svg, png, facts } in drawn {
+            manifest.symbol(facts);
+            if let Some(Picture { entry, file }) = svg {
+                manifest.svg(file);
+                archive.add(entry)?;
+            }
+            if let Some(Picture { entry, file }) = png {
+                manifest.png(file);
+                archive.add(entry)?;
+            }
         }
-        Ok(())
+        gauge.advance(units)
     })
 }
 
-fn draw_lane(source: &PackSource, range: &PartRange, lane: u64, send: &SyncSender<Block>) {
-    let deriver = source.secret.deriver(source.partition);
-    let serials = range.serials();
-    for start in serials.clone().step_by(BLOCK_UNITS as usize).skip(lane as usize).step_by(LANES as usize) {
-        let block = (start..serials.end.min(start + BLOCK_UNITS))
-            .map(|serial| draw_one(&Unit::new(source, serial, deriver.derive(serial))))
-            .collect::<Block>();
-        let failed = block.is_err();
-        if send.send(block).is_err() || failed {
-            return;
-        }
+fn draw(source: &PackSource, unit: &Unit) -> Result<Drawn, PackError> {
+    let symbol = unit.symbol()?;
+    let svg = source
+        .formats
+        .svg
+        .then(|| Picture::of(&svg_name(unit.serial), symbol.svg().as_bytes()))
+        .transpose()?;
+    let png = if source.formats.png {
+        let content = symbol.png().map_err(PackError::symbol)?;
+        Some(Picture::of(&png_name(unit.serial), &content)?)
+    } else {
+        None
+    };
+    Ok(Drawn { svg, png, facts: SymbolFacts::of(&symbol) })
+}
+
+impl Picture {
+    fn of(name: &str, content: &[u8]) -> Result<Self, PackError> {
+        Ok(Self { entry: prepare(name, content)?, file: FileFacts::of(content) })
     }
-}
-
-fn draw_one(unit: &Unit) -> Result<Drawn, PackError> {
-    let symbol = qr_svg(&unit.qr_uri).map_err(|error| PackError::Symbol(Box::new(error)))?;
-    Ok(Drawn {
-        entry: prepare(&svg_name(unit.serial), symbol.svg.as_bytes())?,
-        file: FileFacts::of(symbol.svg.as_bytes()),
-        version: symbol.version,
-        modules: symbol.modules,
-        min_mm: symbol.min_mm,
-    })
 }

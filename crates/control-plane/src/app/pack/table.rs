@@ -10,7 +10,8 @@
 //! | `code_grouped` | the code in groups of four, to print beside the symbol for people |
 //! | `uri` | the GS1 Digital Link URI |
 //! | `qr_uri` | the same URI upper-cased: what the symbol holds |
-//! | `svg` | the symbol's entry in the same ZIP; empty when the pack has no symbols |
+//! | `svg` | the symbol's entry in the same ZIP; empty when the pack has no SVG symbols |
+//! | `png` | the same for its PNG picture; the column is there only when the pack has them |
 //!
 //! A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, tab or CR for a formula, so such a cell gets a
 //! leading apostrophe (OWASP, "CSV Injection").
@@ -19,7 +20,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use super::archive::{Archive, FileFacts};
-use super::{Gauge, PackError, PackSource, PartRange, Unit, svg_name};
+use super::{Gauge, PackError, PackSource, PartRange, Unit, png_name, svg_name};
 
 /// The entry's name.
 pub(super) const NAME: &str = "codes.csv";
@@ -39,7 +40,8 @@ pub(super) fn write<W: Write>(
 ) -> Result<FileFacts, PackError> {
     archive.file(NAME, |out| {
         let mut rows = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(out);
-        rows.write_record(COLUMNS)?;
+        let png = source.formats.png.then_some("png");
+        rows.write_record(COLUMNS.into_iter().chain(png))?;
         let deriver = source.secret.deriver(source.partition);
         for serial in range.serials() {
             write_row(&mut rows, source, &Unit::new(source, serial, deriver.derive(serial)))?;
@@ -48,8 +50,9 @@ pub(super) fn write<W: Write>(
             }
         }
         rows.flush()?;
-        // Where symbols follow, a unit is done when its symbol is.
-        if source.formats.svg { Ok(()) } else { gauge.advance(range.units) }
+        // Where symbols follow, a unit is done when they are.
+        let drawn = source.formats.pictures() || source.formats.pdf;
+        if drawn { Ok(()) } else { gauge.advance(range.units) }
     })
 }
 
@@ -66,6 +69,9 @@ fn write_row<W: Write>(rows: &mut csv::Writer<W>, source: &PackSource, unit: &Un
     ];
     for cell in cells {
         rows.write_field(formula_safe(cell).as_ref())?;
+    }
+    if source.formats.png {
+        rows.write_field(png_name(unit.serial))?;
     }
     Ok(rows.write_record(None::<&[u8]>)?)
 }

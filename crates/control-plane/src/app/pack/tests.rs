@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 
-use mintmark_minting::symbol::qr_svg;
 use serde_json::Value;
 use zip::ZipArchive;
 
@@ -11,6 +10,7 @@ fn source(formats: Formats) -> PackSource {
     PackSource {
         batch_id: BatchId::new(),
         product_id: ProductId::new(),
+        product_name: "Crème de menthe, 绿".to_owned(),
         gtin: Gtin::parse("09506000134352").unwrap(),
         base: Base::parse("https://id.example").unwrap(),
         partition: Partition::new(33).unwrap(),
@@ -18,6 +18,14 @@ fn source(formats: Formats) -> PackSource {
         formats,
         parts: 2,
     }
+}
+
+fn only(format: &str) -> Formats {
+    Formats::of([format]).unwrap()
+}
+
+fn everything() -> Formats {
+    Formats::of(Formats::NAMES).unwrap()
 }
 
 fn range(first_serial: u64, units: u64) -> PartRange {
@@ -47,7 +55,7 @@ fn rows(csv: &[u8]) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn part_holds_table_symbols_and_manifest_in_order() {
-    let source = source(Formats::ALL);
+    let source = source(Formats::USUAL);
     let entries = entries(&made(&source, &range(7, 200)));
     let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
     let mut expected = vec!["codes.csv".to_owned()];
@@ -58,7 +66,7 @@ fn part_holds_table_symbols_and_manifest_in_order() {
 
 #[test]
 fn table_and_symbol_of_a_unit_show_the_same_code() {
-    let source = source(Formats::ALL);
+    let source = source(Formats::USUAL);
     let entries = entries(&made(&source, &range(1, 130)));
     let symbols: BTreeMap<&str, &[u8]> =
         entries.iter().map(|(name, content)| (name.as_str(), content.as_slice())).collect();
@@ -74,13 +82,13 @@ fn table_and_symbol_of_a_unit_show_the_same_code() {
         let link = link::Link::from_path(row["uri"].strip_prefix("https://id.example").unwrap()).unwrap();
         assert!(link.code == code && link.gtin == source.gtin);
         assert_eq!(row["qr_uri"], row["uri"].to_uppercase());
-        assert_eq!(symbols[row["svg"].as_str()], qr_svg(&row["qr_uri"]).unwrap().svg.as_bytes());
+        assert_eq!(symbols[row["svg"].as_str()], Symbol::of(&row["qr_uri"]).unwrap().svg().as_bytes());
     }
 }
 
 #[test]
 fn table_is_rfc_4180() {
-    let source = source(Formats { csv: true, svg: false });
+    let source = source(only("csv"));
     let entries = entries(&made(&source, &range(1, 3)));
     let text = String::from_utf8(entries[0].1.clone()).unwrap();
     assert!(text.starts_with("serial,gtin,code,code_grouped,uri,qr_uri,svg\r\n1,09506000134352,"), "{text}");
@@ -90,8 +98,58 @@ fn table_is_rfc_4180() {
 }
 
 #[test]
+fn table_names_the_png_of_a_unit_where_there_is_one() {
+    let source = source(Formats::of(["csv", "png"]).unwrap());
+    let entries = entries(&made(&source, &range(1, 3)));
+    let text = String::from_utf8(entries[0].1.clone()).unwrap();
+    assert!(text.starts_with("serial,gtin,code,code_grouped,uri,qr_uri,svg,png\r\n1,"), "{text}");
+    assert!(text.ends_with(",,png/0000000003.png\r\n"), "{text}");
+}
+
+#[test]
+fn part_with_everything_holds_a_units_pictures_side_by_side_and_then_the_labels() {
+    let entries = entries(&made(&source(everything()), &range(9, 2)));
+    assert_eq!(
+        entries.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        [
+            "codes.csv",
+            "svg/0000000009.svg",
+            "png/0000000009.png",
+            "svg/0000000010.svg",
+            "png/0000000010.png",
+            "labels.pdf",
+            "manifest.json"
+        ]
+    );
+}
+
+#[test]
+fn labels_print_a_symbol_no_smaller_than_it_may_be_or_not_at_all() {
+    let side = |modules: u32| {
+        let min_mm = (modules + 8) as f32 * 0.396;
+        labels::side_mm(&manifest::SymbolFacts { version: ((modules - 17) / 4) as u8, modules, min_mm })
+    };
+    assert_eq!(side(33).unwrap(), 30.0);
+    assert!((side(77).unwrap() - 33.66).abs() < 0.001, "version 15 is printed at its least size");
+    assert!(matches!(side(81), Err(PackError::Label)));
+}
+
+#[test]
+fn labels_fill_as_many_sheets_as_they_need() {
+    for (units, sheets) in [(1, 1), (21, 1), (22, 2), (63, 3), (100, 5)] {
+        let entries = entries(&made(&source(only("pdf")), &range(1, units)));
+        let (name, pdf) = &entries[0];
+        assert_eq!(name, "labels.pdf");
+        let count = format!("/Count {sheets}/");
+        assert!(pdf.windows(count.len()).any(|window| window == count.as_bytes()), "{units}");
+        let manifest: Value = serde_json::from_slice(&entries[1].1).unwrap();
+        assert_eq!(manifest["labels"]["sheets"], sheets);
+    }
+}
+
+#[test]
 fn manifest_states_size_and_hash_of_every_other_entry() {
-    let source = source(Formats::ALL);
+    let source = source(everything());
     let mut entries = entries(&made(&source, &range(51, 70)));
     let (_, manifest) = entries.pop().unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
@@ -119,13 +177,13 @@ fn manifest_states_size_and_hash_of_every_other_entry() {
 
 #[test]
 fn part_made_twice_is_the_same_bytes() {
-    let source = source(Formats::ALL);
+    let source = source(everything());
     assert!(made(&source, &range(1, 300)) == made(&source, &range(1, 300)));
 }
 
 #[test]
 fn entries_carry_the_date_of_the_format_and_not_of_today() {
-    let zip = made(&source(Formats { csv: true, svg: false }), &range(1, 1));
+    let zip = made(&source(only("csv")), &range(1, 1));
     let mut archive = ZipArchive::new(Cursor::new(zip)).unwrap();
     for index in 0..archive.len() {
         assert_eq!(archive.by_index(index).unwrap().last_modified(), Some(zip::DateTime::DEFAULT));
@@ -134,12 +192,12 @@ fn entries_carry_the_date_of_the_format_and_not_of_today() {
 
 #[test]
 fn part_without_a_table_or_without_symbols_holds_what_was_asked() {
-    let svg = entries(&made(&source(Formats { csv: false, svg: true }), &range(1, 2)));
+    let svg = entries(&made(&source(only("svg")), &range(1, 2)));
     assert_eq!(
         svg.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
         ["svg/0000000001.svg", "svg/0000000002.svg", "manifest.json"]
     );
-    let csv = entries(&made(&source(Formats { csv: true, svg: false }), &range(1, 2)));
+    let csv = entries(&made(&source(only("csv")), &range(1, 2)));
     assert_eq!(csv.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["codes.csv", "manifest.json"]);
     let manifest: Value = serde_json::from_slice(&csv[1].1).unwrap();
     assert!(manifest.get("symbol").is_none());
@@ -147,7 +205,7 @@ fn part_without_a_table_or_without_symbols_holds_what_was_asked() {
 
 #[test]
 fn gauge_counts_every_unit_once() {
-    for formats in [Formats::ALL, Formats { csv: true, svg: false }, Formats { csv: false, svg: true }] {
+    for formats in [everything(), Formats::USUAL, only("csv"), only("svg"), only("png"), only("pdf")] {
         let gauge = Gauge::default();
         write_part(&source(formats), &range(1, 150), &gauge, io::sink()).unwrap();
         assert_eq!(gauge.done(), 150);
@@ -156,7 +214,7 @@ fn gauge_counts_every_unit_once() {
 
 #[test]
 fn write_after_stop_ends_before_the_part_does() {
-    for formats in [Formats::ALL, Formats { csv: true, svg: false }, Formats { csv: false, svg: true }] {
+    for formats in [everything(), Formats::USUAL, only("csv"), only("svg"), only("png"), only("pdf")] {
         let gauge = Gauge::default();
         gauge.stop();
         let result = write_part(&source(formats), &range(1, 100_000), &gauge, io::sink());
@@ -176,7 +234,7 @@ fn write_to_a_full_disk_is_an_error() {
             Ok(())
         }
     }
-    for formats in [Formats::ALL, Formats { csv: true, svg: false }] {
+    for formats in [Formats::USUAL, only("csv"), only("pdf")] {
         let error = write_part(&source(formats), &range(1, 5_000), &Gauge::default(), Full).err().unwrap();
         assert!(
             matches!(&error, PackError::Io(error) if error.kind() == io::ErrorKind::StorageFull),
@@ -201,8 +259,8 @@ fn cut_covers_every_serial_once() {
 
 #[test]
 fn formats_of_unknown_or_no_names_are_none() {
-    assert_eq!(Formats::of(["svg", "csv", "svg"]), Some(Formats::ALL));
+    assert_eq!(Formats::of(["svg", "csv", "svg"]), Some(Formats::USUAL));
     assert_eq!(Formats::of(["csv"]).map(Formats::names), Some(vec!["csv"]));
     assert_eq!(Formats::of([]), None);
-    assert_eq!(Formats::of(["csv", "pdf"]), None);
+    assert_eq!(Formats::of(["csv", "eps"]), None);
 }

@@ -13,9 +13,11 @@ use mintmark_minting::WrappedSecret;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::cancelling::still_running;
 use super::{ExportState, StoredIndex, StoredPart, parts, read_formats};
 use crate::app::pack::{FORMAT_VERSION, Formats};
 use crate::jobs::{ExpireExport, ExportPack};
+use crate::store::batches::{secret_destroyed, wrapped};
 use crate::store::minting::EndedClaim;
 use crate::store::schema::{batch, export, export_part, product};
 use crate::store::{events, stored, unsigned};
@@ -26,6 +28,8 @@ pub struct ExportToMake {
     pub batch_id: BatchId,
     /// Its product.
     pub product_id: ProductId,
+    /// What labels call it: its name when the export was asked for.
+    pub product_name: String,
     /// The number in each URI.
     pub gtin: Gtin,
     /// What to write.
@@ -44,7 +48,11 @@ pub struct ExportToMake {
     pub finished: Vec<StoredPart>,
 }
 
-type Row = ((Vec<String>, String, i32, i32), (Uuid, i64, i32, Option<i16>, Vec<u8>, String), (Uuid, String));
+type Row = (
+    (Vec<String>, String, i32, i32, String),
+    (Uuid, i64, i32, Option<i16>, Option<Vec<u8>>, Option<String>),
+    (Uuid, String),
+);
 
 /// Moves an export to `running` and reads it. A failed one is taken up again: that is a replayed job.
 ///
@@ -62,7 +70,13 @@ pub async fn start(
         .filter(export::tenant_id.eq(tenant.as_str()))
         .filter(export::id.eq(id.as_uuid()))
         .select((
-            (export::formats, export::state, export::part_units, export::format_version),
+            (
+                export::formats,
+                export::state,
+                export::part_units,
+                export::format_version,
+                export::product_name,
+            ),
             (
                 batch::id,
                 batch::first_serial,
@@ -77,7 +91,7 @@ pub async fn start(
         .await
         .or_not_found("export")?;
     let (
-        (formats, state, part_units, version),
+        (formats, state, part_units, version, product_name),
         (batch_id, first, units, partition, bytes, key_id),
         (product_id, gtin),
     ) = row;
@@ -91,23 +105,29 @@ pub async fn start(
         ExportState::Queued | ExportState::Running | ExportState::Failed => {
             run_again(conn, tenant, id).await?;
         }
-        ExportState::Ready | ExportState::Expired => {
-            return Err(Fault::conflict("EXPORT_CLOSED", format!("the export is {state} already")));
+        state @ (ExportState::Ready | ExportState::Expired | ExportState::Cancelled) => {
+            return Err(over(state));
         }
     }
     let partition = partition.and_then(|number| u16::try_from(number).ok()).and_then(Partition::new);
     Ok(ExportToMake {
         batch_id: BatchId::from_uuid(batch_id),
         product_id: ProductId::from_uuid(product_id),
+        product_name,
         gtin: stored("product.gtin", Gtin::parse(&gtin))?,
         formats: read_formats(&formats)?,
         part_units: unsigned("export.part_units", part_units)?,
         first_serial: unsigned("batch.first_serial", first)?,
         units: unsigned("batch.units", units)?,
         partition: stored("batch.partition_id", partition.ok_or("no partition in a sealed batch"))?,
-        wrapped_secret: WrappedSecret { key_id, bytes },
+        wrapped_secret: wrapped(key_id, bytes).ok_or_else(secret_destroyed)?,
         finished: parts(conn, permit, id).await?,
     })
+}
+
+/// Why nothing is written for an export in this state.
+pub(super) fn over(state: ExportState) -> Fault {
+    Fault::conflict("EXPORT_CLOSED", format!("the export is {} already", state.as_str()))
 }
 
 async fn run_again(conn: &mut AsyncPgConnection, tenant: &TenantId, id: ExportId) -> Result<()> {
@@ -124,12 +144,16 @@ async fn run_again(conn: &mut AsyncPgConnection, tenant: &TenantId, id: ExportId
 }
 
 /// Notes a part whose object is complete.
+///
+/// # Errors
+/// 409 `EXPORT_CLOSED` when the export was cancelled meanwhile.
 pub async fn put_part(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<ExportPack>,
     id: ExportId,
     stored: &StoredPart,
 ) -> Result<()> {
+    still_running(conn, permit, id).await?;
     let StoredPart { part, object_path } = stored;
     diesel::insert_into(export_part::table)
         .values((
@@ -150,6 +174,9 @@ pub async fn put_part(
 }
 
 /// Marks an export ready for download until `expires_at`.
+///
+/// # Errors
+/// 409 `EXPORT_CLOSED` when the export was cancelled meanwhile.
 pub async fn ready(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<ExportPack>,
@@ -157,6 +184,7 @@ pub async fn ready(
     index: &StoredIndex,
     expires_at: DateTime<Utc>,
 ) -> Result<()> {
+    still_running(conn, permit, id).await?;
     let parts = parts(conn, permit, id).await?;
     let bytes: u64 = parts.iter().map(|stored| stored.part.bytes).sum();
     let batch_id: Uuid = diesel::update(this(permit.tenant(), id))
@@ -205,7 +233,7 @@ pub async fn fail(
     Ok(())
 }
 
-/// The export whose objects shall go: one whose time is over, or one that failed. None for any other.
+/// The export whose objects shall go: one whose time is over, or one that failed or was cancelled. None for any other.
 pub async fn doomed(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<ExpireExport>,
@@ -217,7 +245,7 @@ pub async fn doomed(
         .filter(export::tenant_id.eq(permit.tenant().as_str()))
         .filter(export::id.eq(id.as_uuid()))
         .filter(
-            export::state.eq("failed").or(export::state
+            export::state.eq_any(["failed", "cancelled"]).or(export::state
                 .eq("ready")
                 .and(export::expires_at.le(diesel::dsl::now.into_sql::<Nullable<Timestamptz>>()))),
         )
@@ -246,7 +274,7 @@ pub struct Doomed {
     pub units: u64,
 }
 
-/// Notes that the objects of an export are gone: a ready one is expired, a failed one keeps its reason.
+/// Notes that the objects of an export are gone: a ready one is expired, a failed or cancelled one stays what it is.
 pub async fn expire(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<ExpireExport>,

@@ -1,0 +1,93 @@
+//! PREFLIGHT_JWTs: a person exchanges a session for one, the operator has one made for a tenant.
+
+use diesel_async::AsyncPgConnection;
+use mintmark_auth::action::{IssuePreflightToken, RequestPreflightToken};
+use mintmark_auth::policy::{Action, OnTenant, Permit, authorize};
+use mintmark_auth::{Minted, PreflightGrant, PreflightScopes, Principal, Tier, TokenSource};
+use mintmark_db::{Pool, transaction};
+use mintmark_fault::Result;
+use mintmark_ids::{BrandId, TenantId};
+use serde_json::json;
+
+use super::access;
+use crate::store::audit::{self, AuditEvent};
+use crate::store::{scopes, tenants};
+
+/// Mints PREFLIGHT_JWTs.
+#[derive(Clone)]
+pub struct PreflightTokens {
+    pool: Pool,
+    source: TokenSource,
+}
+
+/// A fresh token, and what it may be used for.
+#[derive(Debug)]
+pub struct PreflightToken {
+    /// The token and its end.
+    pub minted: Minted,
+    /// Its scopes, in the contract's order.
+    pub scopes: Vec<&'static str>,
+}
+
+impl PreflightTokens {
+    /// Signs with the control plane's own key: the only one that the trust bundle grants `ppos:control`.
+    pub fn new(pool: Pool, source: TokenSource) -> Self {
+        PreflightTokens { pool, source }
+    }
+
+    /// A token for the caller's own tenant, with at most the caller's own rights: those for `brand`, or the highest for any
+    /// brand. Another tenant's brand is 404.
+    pub async fn exchange<T: AsRef<str>>(
+        &self,
+        who: &Principal,
+        asked: &[T],
+        brand: Option<BrandId>,
+    ) -> Result<PreflightToken> {
+        let session = access::session(who)?;
+        let permit = authorize::<RequestPreflightToken>(who, OnTenant(session.tenant().clone()))?;
+        let asked = PreflightScopes::parse(asked)?;
+        let mut conn = self.pool.get().await?;
+        if let Some(brand) = brand {
+            scopes::of_brand(&mut conn, permit.tenant(), brand)
+                .await
+                .map_err(|fault| fault.field("brandId"))?;
+        }
+        let grant = PreflightGrant::for_person(session, brand, asked)?;
+        let tier = tenants::tier(&mut conn, &permit).await?;
+        self.mint(&mut conn, &permit, &grant, tier).await
+    }
+
+    /// A token for any tenant with any of the scopes, in the name of the control plane; for the operator.
+    pub async fn issue<T: AsRef<str>>(
+        &self,
+        who: &Principal,
+        tenant: TenantId,
+        asked: &[T],
+    ) -> Result<PreflightToken> {
+        let permit = authorize::<IssuePreflightToken>(who, OnTenant(tenant))?;
+        let asked = PreflightScopes::parse(asked)?;
+        let mut conn = self.pool.get().await?;
+        let tier = tenants::tier(&mut conn, &permit).await.map_err(|fault| fault.field("tenantId"))?;
+        let grant = PreflightGrant::for_operator(&permit, asked);
+        self.mint(&mut conn, &permit, &grant, tier).await
+    }
+
+    /// The token leaves only when the audit has it.
+    async fn mint<A: Action<On = OnTenant>>(
+        &self,
+        conn: &mut AsyncPgConnection,
+        permit: &Permit<A>,
+        grant: &PreflightGrant,
+        tier: Tier,
+    ) -> Result<PreflightToken> {
+        let minted = self.source.preflight(grant, tier);
+        transaction("preflight_token.mint", conn, async |conn: &mut AsyncPgConnection| {
+            let detail = json!({ "scopes": grant.scopes(), "expiresAt": minted.expires_at() });
+            let (of, by) = (permit.tenant(), permit.actor());
+            let act = AuditEvent::allowed(Some(of), by, "PREFLIGHT_TOKEN_MINTED", ("tenant", of), detail);
+            audit::record(conn, &act).await
+        })
+        .await?;
+        Ok(PreflightToken { minted, scopes: grant.scopes().to_vec() })
+    }
+}

@@ -1,0 +1,227 @@
+//! The audit: an entry for each act and each refusal, in step with what happened, and nothing in it about people.
+
+use std::process::{Child, Command, Stdio};
+
+use chrono::{DateTime, Utc};
+use diesel::QueryableByName;
+use diesel::sql_types::{Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use mintmark_control_plane::store::audit::Entry;
+use mintmark_devstack::free_port;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::harness::{Plane, text};
+use crate::stage::{connection, count, eventually};
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<Text>)]
+    tenant_id: Option<String>,
+    #[diesel(sql_type = Text)]
+    actor: String,
+    #[diesel(sql_type = Text)]
+    action: String,
+    #[diesel(sql_type = Text)]
+    resource_kind: String,
+    #[diesel(sql_type = Text)]
+    resource_id: String,
+    #[diesel(sql_type = Text)]
+    outcome: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    trace_id: Option<String>,
+    #[diesel(sql_type = Jsonb)]
+    detail: Value,
+    #[diesel(sql_type = Bytea)]
+    salt: Vec<u8>,
+    #[diesel(sql_type = Bytea)]
+    commitment: Vec<u8>,
+}
+
+async fn entries(plane: &Plane) -> Vec<Row> {
+    diesel::sql_query("SELECT * FROM audit_entry ORDER BY at, id")
+        .load(&mut *connection(plane).await)
+        .await
+        .unwrap()
+}
+
+async fn newest(plane: &Plane) -> Row {
+    entries(plane).await.pop().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_act_has_an_entry_that_its_commitment_covers() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    let tenant = shop.owner.tenant.clone();
+    let member = plane.person(&tenant, false).await;
+    let membership = plane.grant(&member, &shop.brand, "member").await;
+    plane.admin("DELETE", &format!("/api/admin/memberships/{membership}"), Value::Null).await.expect(204);
+    plane.admin("PATCH", &format!("/api/admin/tenants/{tenant}"), json!({ "tier": "pro" })).await.expect(200);
+    plane
+        .admin("PATCH", &format!("/api/admin/users/{}", member.id), json!({ "disabled": true }))
+        .await
+        .expect(200);
+    let product = format!("/v1/products/{}", shop.product);
+    plane.as_person(&shop.owner, "PATCH", &product, json!({ "name": "New" })).await.expect(200);
+    plane.batch(&shop.owner, &shop.brand, &shop.product, 3).await;
+    plane.sql("UPDATE batch SET state = 'sealed', sealed_at = now(), partition_id = 7").await;
+
+    let rows = entries(&plane).await;
+    let acts: Vec<&str> = rows.iter().map(|row| row.action.as_str()).collect();
+    let expected = [
+        "TENANT_CREATED",
+        "USER_CREATED",
+        "SESSION_MINTED",
+        "BRAND_CREATED",
+        "PRODUCT_CREATED",
+        "USER_CREATED",
+        "SESSION_MINTED",
+        "MEMBERSHIP_GRANTED",
+        "MEMBERSHIP_REMOVED",
+        "TENANT_UPDATED",
+        "USER_UPDATED",
+        "PRODUCT_UPDATED",
+        "BATCH_CREATED",
+    ];
+    assert_eq!(acts, expected);
+    let person = format!("user:{}", shop.owner.id);
+    for row in &rows {
+        assert_eq!(row.tenant_id.as_deref(), Some(tenant.as_str()), "{}", row.action);
+        let by_person = row.action.starts_with("BRAND")
+            || row.action.starts_with("PRODUCT")
+            || row.action == "BATCH_CREATED";
+        assert_eq!(row.actor, if by_person { person.as_str() } else { "control-token" }, "{}", row.action);
+        assert_eq!(row.outcome, "allowed");
+        let entry = Entry {
+            id: row.id,
+            at: row.at,
+            tenant: row.tenant_id.as_deref(),
+            actor: &row.actor,
+            action: &row.action,
+            resource_kind: &row.resource_kind,
+            resource_id: &row.resource_id,
+            outcome: &row.outcome,
+            trace_id: row.trace_id.as_deref(),
+            detail: &row.detail,
+        };
+        let salt: [u8; 16] = row.salt.as_slice().try_into().unwrap();
+        assert_eq!(entry.commitment(&salt).as_slice(), row.commitment, "{}", row.action);
+    }
+    let mut salts: Vec<&[u8]> = rows.iter().map(|row| row.salt.as_slice()).collect();
+    salts.sort_unstable();
+    salts.dedup();
+    assert_eq!(salts.len(), rows.len(), "each entry has a salt of its own");
+    let pending = "SELECT count(*) AS n FROM audit_pending p JOIN audit_entry e ON e.id = p.entry_id";
+    assert_eq!(count(&plane, pending).await, rows.len() as i64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_hold_nothing_that_people_wrote_about_themselves() {
+    let plane = Plane::start().await;
+    let tenant = plane.tenant().await;
+    let new = json!({ "tenantId": tenant, "email": "ada@lovelace.example", "name": "Ada Lovelace" });
+    let user = plane.admin("POST", "/api/admin/users", new).await.expect(201);
+    let change = json!({ "name": "Countess Lovelace" });
+    plane.admin("PATCH", &format!("/api/admin/users/{}", text(&user, "id")), change).await.expect(200);
+    assert_eq!(newest(&plane).await.action, "USER_UPDATED");
+    let told = "SELECT count(*) AS n FROM audit_entry e WHERE lower(e::text) LIKE '%lovelace%'";
+    assert_eq!(count(&plane, told).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_written_down_with_what_was_attempted() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    let colleague = plane.person(&shop.owner.tenant, false).await;
+    let batch = plane.batch(&shop.owner, &shop.brand, &shop.product, 3).await;
+    let batch = text(&batch, "id");
+    let revoke = format!("/v1/batches/{batch}/revoke");
+    plane.as_person(&colleague, "POST", &revoke, json!({ "reason": "mine" })).await.problem(403);
+    let row = newest(&plane).await;
+    assert_eq!((row.action.as_str(), row.outcome.as_str()), ("ACCESS_REFUSED", "refused"));
+    assert_eq!((row.resource_kind.as_str(), row.resource_id.as_str()), ("batch", batch));
+    assert_eq!(row.actor, format!("user:{}", colleague.id));
+    assert_eq!(row.detail, json!({ "attempted": "revoke_batch", "needs": "brand admin" }));
+    plane.as_person(&colleague, "POST", "/v1/brands", json!({ "name": "B" })).await.problem(403);
+    assert_eq!(newest(&plane).await.detail["attempted"], "create_brand");
+
+    let before = entries(&plane).await.len();
+    let stranger = plane.shop().await.owner;
+    let made = entries(&plane).await.len();
+    plane.as_person(&stranger, "POST", &revoke, json!({ "reason": "mine" })).await.problem(404);
+    assert_eq!(entries(&plane).await.len(), made, "what is not there is not refused");
+    assert!(made > before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acts_that_cannot_be_audited_do_not_happen_and_refusals_stand() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    let colleague = plane.person(&shop.owner.tenant, false).await;
+    plane.sql("REVOKE INSERT ON audit_entry FROM control_app").await;
+    let batch = json!({ "productId": shop.product, "units": 1, "mode": "static" });
+    plane.order(&shop.owner, &shop.brand, "key", &batch).await.problem(500);
+    plane.as_person(&shop.owner, "POST", "/v1/brands", json!({ "name": "B" })).await.problem(500);
+    for table in ["batch", "jobs WHERE kind = 'mint-batch'", "idempotency"] {
+        assert_eq!(count(&plane, &format!("SELECT count(*) AS n FROM {table}")).await, 0, "{table}");
+    }
+    assert_eq!(count(&plane, "SELECT count(*) AS n FROM brand").await, 1);
+    plane.order(&colleague, &shop.brand, "key", &batch).await.problem(403);
+}
+
+/// A served process; it ends when dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_carry_the_trace_of_the_request() {
+    // A plane in this process has no tracing, so another one serves on its database.
+    let plane = Plane::start().await;
+    let (http, grpc, ops) = (free_port(), free_port(), free_port());
+    let file = |name: &str| plane.folder.path().join(name).display().to_string();
+    let key = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0=";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_control-plane"));
+    command.env_clear().stdout(Stdio::null()).envs([
+        ("APP_ENV", "test".to_owned()),
+        ("CONTROL_HTTP_ADDR", format!("127.0.0.1:{http}")),
+        ("CONTROL_GRPC_ADDR", format!("127.0.0.1:{grpc}")),
+        ("OPS_ADDR", format!("127.0.0.1:{ops}")),
+        ("CONTROL_DATABASE_URL", plane.db.url("control_app")),
+        ("PPOS_CONTROL_TOKEN", plane.control.clone()),
+        ("CONTROL_SIGNING_KEY_FILE", file("identity.pem")),
+        ("SESSION_SIGNING_KEY_FILE", file("sessions.pem")),
+        ("CODE_MASTER_KEY", key.to_owned()),
+        ("CODE_BASE_URL", "https://id.example".to_owned()),
+        ("EXPORT_STORE_URL", format!("file://{}", file("objects"))),
+        ("EXPORT_URL_SIGNING_KEY", key.to_owned()),
+        ("JOB_WORKERS", "0".to_owned()),
+    ]);
+    let _process = Process(command.spawn().unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let created = eventually("the process answers", async || {
+        client
+            .post(format!("http://127.0.0.1:{http}/api/admin/tenants"))
+            .bearer_auth(&plane.control)
+            .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            .json(&json!({ "id": "traced", "name": "Traced" }))
+            .send()
+            .await
+            .ok()
+    })
+    .await;
+    assert_eq!(created.status(), 201);
+    let row = newest(&plane).await;
+    assert_eq!((row.resource_id.as_str(), row.actor.as_str()), ("traced", "control-token"));
+    assert_eq!(row.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+}

@@ -1,0 +1,2 @@
+DROP TABLE audit_pending;
+DROP TABLE audit_entry;

@@ -1,0 +1,2 @@
+DROP TABLE look_image;
+DROP TABLE brand_presentation;
