@@ -1,4 +1,5 @@
 //! The whole platform on real processes, started and used as a person does.
 
+mod recall;
 mod run;
 mod scans;

@@ -54,11 +54,18 @@ impl<K: JobKind> JobContext<K> {
         let mut conn = self.pool.get().await?;
         let (done, total) = (bounded(done), bounded(total));
         let _busy = self.lease.busy.lock().await;
-        if store::progress(&mut conn, self.permit.job(), self.permit.fence(), done, total).await? {
-            Ok(())
-        } else {
-            self.lease.lose();
-            Err(stale())
+        match store::progress(&mut conn, self.permit.job(), self.permit.fence(), done, total).await? {
+            Some(cancel) => {
+                // Sooner than the next heartbeat: long work stops at its next step.
+                if cancel {
+                    self.lease.ask_to_cancel();
+                }
+                Ok(())
+            }
+            None => {
+                self.lease.lose();
+                Err(stale())
+            }
         }
     }
 

@@ -167,26 +167,29 @@ pub(crate) async fn lock(conn: &mut AsyncPgConnection, job: JobId, fence: i64) -
         .or_fault()
 }
 
-/// Writes down progress; more than before starts the count of attempts anew. `false` when the claim is over.
+/// Writes down progress; more than before starts the count of attempts anew. `None` when the claim is over, else whether
+/// somebody asked to cancel.
 pub(crate) async fn progress(
     conn: &mut AsyncPgConnection,
     job: JobId,
     fence: i64,
     done: i64,
     total: i64,
-) -> Result<bool> {
+) -> Result<Option<bool>> {
     const SQL: &str = "UPDATE jobs
         SET attempts = CASE WHEN $3 > done THEN 1 ELSE attempts END, done = GREATEST(done, $3), total = $4
-        WHERE id = $1 AND fence = $2 AND state = 'running'";
-    let changed = sql_query(SQL)
+        WHERE id = $1 AND fence = $2 AND state = 'running'
+        RETURNING cancel_requested_at IS NOT NULL AS cancel_requested";
+    let row: Option<CancelRow> = sql_query(SQL)
         .bind::<SqlUuid, _>(job.as_uuid())
         .bind::<BigInt, _>(fence)
         .bind::<BigInt, _>(done)
         .bind::<BigInt, _>(total)
-        .execute(conn)
+        .get_result(conn)
         .await
+        .optional()
         .or_fault()?;
-    Ok(changed == 1)
+    Ok(row.map(|row| row.cancel_requested))
 }
 
 /// Ends a locked job; `outcome` is one of the three final states.
