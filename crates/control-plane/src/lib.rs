@@ -3,6 +3,7 @@
 pub mod app;
 mod config;
 pub mod http;
+pub mod job_kinds;
 pub mod jobs;
 mod keys;
 pub mod migrate;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::access;
 use super::idempotency::{self, Answer, Request};
-use crate::jobs::{MintBatch, MintBatchPayload};
+use crate::job_kinds::{MintBatch, MintBatchPayload};
 use crate::store::audit::{self, AuditEvent};
 use crate::store::batches::{self, Batch, BatchState, Mode, NewBatch};
 use crate::store::page::{Slice, Window};

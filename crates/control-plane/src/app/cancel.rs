@@ -10,7 +10,7 @@ use mintmark_jobs::Cancel;
 
 use super::access;
 use super::batches::{Tracked, track};
-use crate::jobs::{AbortPublication, AbortPublicationPayload};
+use crate::job_kinds::{AbortPublication, AbortPublicationPayload};
 use crate::store::batches::{self, Batch, BatchState};
 use crate::store::operations;
 

@@ -17,7 +17,7 @@ use super::access;
 use super::batches::Progress;
 use super::idempotency::{self, Answer, Request};
 use super::pack::{Formats, INDEX_NAME, PartRange};
-use crate::jobs::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload};
+use crate::job_kinds::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload};
 use crate::store::audit::{self, AuditEvent};
 use crate::store::exports::{self, Export, ExportState, NewExport, StoredIndex, StoredPart};
 use crate::store::page::{Slice, Window};

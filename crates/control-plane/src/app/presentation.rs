@@ -12,7 +12,7 @@ use mintmark_look::{Colour, Image, ImageError, MAX_BYTES};
 use serde_json::{Value, json};
 
 use super::access;
-use crate::jobs::{SyncProduct, SyncProductPayload};
+use crate::job_kinds::{SyncProduct, SyncProductPayload};
 use crate::store::audit::{self, AuditEvent};
 use crate::store::presentation::{self, ChangesLook, Subject};
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::destination;
 use super::{access, check};
-use crate::jobs::{SyncProduct, SyncProductPayload};
+use crate::job_kinds::{SyncProduct, SyncProductPayload};
 use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::products::{self, NewProduct, Product, ProductChange};

@@ -6,7 +6,6 @@
 mod abort;
 mod expire;
 mod export;
-mod kinds;
 mod mint;
 mod publish;
 mod pull_scans;
@@ -23,7 +22,7 @@ use mintmark_minting::CodeMasterKey;
 use mintmark_objects::Store;
 use mintmark_rpc::client::Directory;
 
-pub use kinds::{
+pub use crate::job_kinds::{
     AbortPublication, AbortPublicationPayload, ExpireExport, ExpireExportPayload, ExportPack,
     ExportPackPayload, MintBatch, MintBatchPayload, PullScans, PullScansPayload, SyncProduct,
     SyncProductPayload,

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::batches::{Mode, secret_destroyed, wrapped};
 use super::schema::{batch, brand, product};
 use super::{Mandate, events, operations, presentation, stored, unsigned};
-use crate::jobs::{MintBatch, SyncProduct};
+use crate::job_kinds::{MintBatch, SyncProduct};
 
 /// What the mint job needs of a batch.
 pub struct BatchToMint {

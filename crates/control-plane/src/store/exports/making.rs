@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::cancelling::still_running;
 use super::{ExportState, StoredIndex, StoredPart, parts, read_formats};
 use crate::app::pack::{FORMAT_VERSION, Formats};
-use crate::jobs::{ExpireExport, ExportPack};
+use crate::job_kinds::{ExpireExport, ExportPack};
 use crate::store::batches::{secret_destroyed, wrapped};
 use crate::store::minting::EndedClaim;
 use crate::store::schema::{batch, export, export_part, product};

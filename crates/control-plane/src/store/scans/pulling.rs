@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::super::schema::{batch, scan_cursor};
 use super::super::{stored, unsigned};
-use crate::jobs::{PullScans, PullScansPayload};
+use crate::job_kinds::{PullScans, PullScansPayload};
 
 /// The tenants that may have scans. Asked when the service starts, before any permit: it tells no more than their names.
 pub async fn tenants(conn: &mut AsyncPgConnection) -> Result<Vec<TenantId>> {
