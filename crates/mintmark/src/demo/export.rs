@@ -107,12 +107,14 @@ fn read_codes(zip: Vec<u8>, codes: &mut Vec<String>) -> Result<u64, Failure> {
 
 async fn refuse_edited(part: &Value) -> Result<(), Failure> {
     let url = text(part, "url")?;
-    let last = if url.ends_with('A') { 'B' } else { 'A' };
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let edited = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
-            Some(("signature", value)) if !value.is_empty() => format!("signature={last}{}", &value[1..]),
+            Some(("signature", value)) if !value.is_empty() => {
+                let other = if value.starts_with('A') { 'B' } else { 'A' };
+                format!("signature={other}{}", &value[1..])
+            }
             _ => pair.to_owned(),
         })
         .collect::<Vec<_>>()
