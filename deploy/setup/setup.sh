@@ -55,6 +55,8 @@ usable_go() { # prints the first Go that is new enough
 missing_packages() {
     command -v cc >/dev/null || echo build-essential
     postgres_bin >/dev/null || echo postgresql
+    # Tells whether the process in a stale lock file of Postgres still lives.
+    command -v ps >/dev/null || echo procps
     if [ "$want" = test ] && ! minio_is_there && ! usable_go >/dev/null; then
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3 python3-venv
     fi
@@ -148,8 +150,4 @@ cargo_tool() { # name, version
 cargo_tool cargo-deny $cargo_deny_version
 cargo_tool cargo-audit $cargo_audit_version
 
-if [ "$("$tools_dir/node_modules/.bin/buf" --version 2>/dev/null || true)" != "$buf_version" ]; then
-    say "installing buf $buf_version"
-    mkdir -p "$tools_dir"
-    npm install --silent --no-audit --no-fund --no-package-lock --prefix "$tools_dir" "@bufbuild/buf@$buf_version" >/dev/null
-fi
+npm_package @bufbuild/buf "$buf_version"

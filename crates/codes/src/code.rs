@@ -73,7 +73,7 @@ impl Code {
         Partition::of(self.0[0], self.0[1])
     }
 
-    /// The code as people read it: `XXXX-XXXX-XXXX-XXXX-XXXX`.
+    /// The code as people read it, in five groups of four: `AB12-CD34-…`.
     pub fn grouped(&self) -> String {
         self.in_groups(|_, character| character)
     }
