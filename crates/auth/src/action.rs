@@ -1,12 +1,15 @@
-//! The table of actions: a row declares the type, its name, its rule, its target and the noun for a 404.
+//! The table of actions: a row declares the type, its name, its rule, its target and the noun for a 404; `impersonable`
+//! where somebody who acts as the person may do it too.
 //!
 //! A new action is a new row; `policy.txt` then shows what it means for every kind of caller.
 
 use crate::policy::{Action, MatrixRow, OnBrand, OnPlatform, OnTenant, Rule};
-use crate::{BrandRole, scope};
+use crate::{ApiScope, BrandRole, scope};
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $action:ident $name:literal: $rule:expr, $on:ty, $noun:literal;)+) => {
+    (@may impersonable) => { true };
+    (@may) => { false };
+    ($($(#[$doc:meta])* $action:ident $name:literal: $rule:expr, $on:ty, $noun:literal $(, $mark:ident)?;)+) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
@@ -15,6 +18,7 @@ macro_rules! actions {
             impl Action for $action {
                 const NAME: &'static str = $name;
                 const RULE: Rule = $rule;
+                const IMPERSONABLE: bool = actions!(@may $($mark)?);
                 const NOUN: &'static str = $noun;
                 type On = $on;
             }
@@ -36,18 +40,18 @@ actions! {
     /// Create a brand; whoever does becomes its owner.
     CreateBrand "create_brand": Rule::TenantAdmin, OnTenant, "tenant";
     /// List the brands that one is a member of.
-    ListBrands "list_brands": Rule::TenantMember, OnTenant, "tenant";
+    ListBrands "list_brands": Rule::TenantMember, OnTenant, "tenant", impersonable;
     /// See a brand.
-    ViewBrand "view_brand": Rule::Brand(BrandRole::Member), OnBrand, "brand";
+    ViewBrand "view_brand": Rule::Brand(BrandRole::Member), OnBrand, "brand", impersonable;
     /// Change how a brand looks on the verification page.
-    UpdateBrand "update_brand": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
+    UpdateBrand "update_brand": Rule::Brand(BrandRole::Admin), OnBrand, "brand", impersonable;
 
     /// Create a product.
-    CreateProduct "create_product": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
+    CreateProduct "create_product": Rule::Brand(BrandRole::Admin), OnBrand, "brand", impersonable;
     /// Change a product.
-    UpdateProduct "update_product": Rule::Brand(BrandRole::Admin), OnBrand, "product";
+    UpdateProduct "update_product": Rule::Brand(BrandRole::Admin), OnBrand, "product", impersonable;
     /// See a product.
-    ViewProduct "view_product": Rule::Brand(BrandRole::Member), OnBrand, "product";
+    ViewProduct "view_product": Rule::Brand(BrandRole::Member), OnBrand, "product", impersonable;
 
     /// Submit a mint request (minting-security: Admin or Owner).
     SubmitMint "submit_mint": Rule::Brand(BrandRole::Admin), OnBrand, "brand";
@@ -56,7 +60,7 @@ actions! {
     /// Destroy the secret that a batch's codes are derived from, for ever.
     DestroyBatchSecret "destroy_secret": Rule::Brand(BrandRole::Owner), OnBrand, "batch";
     /// View batches, tokens and events (minting-security: any member with brand access).
-    ViewBatch "view_batch": Rule::Brand(BrandRole::Member), OnBrand, "batch";
+    ViewBatch "view_batch": Rule::Brand(BrandRole::Member), OnBrand, "batch", impersonable;
     /// Generate an export (minting-security: Admin or Owner).
     GenerateExport "generate_export": Rule::Brand(BrandRole::Admin), OnBrand, "batch";
     /// Download an export pack (minting-security: any member with brand access).
@@ -67,10 +71,33 @@ actions! {
     /// Issue a PREFLIGHT_JWT for a tenant, as its operator.
     IssuePreflightToken "issue_preflight": Rule::ControlToken, OnTenant, "tenant";
 
+    /// Make an API key; which scopes it may carry is the person's (`api_scope::grantable`).
+    CreateApiKey "create_api_key": Rule::TenantMember, OnTenant, "tenant";
+    /// See one's own API keys; an administrator of the tenant sees all of them.
+    ViewApiKeys "view_api_keys": Rule::TenantMember, OnTenant, "key";
+    /// Rotate or revoke an API key of one's own; an administrator of the tenant any of them.
+    ManageApiKey "manage_api_key": Rule::TenantMember, OnTenant, "key";
+
+    /// Read users, audit entries and failed events of the tenant.
+    ReadAdmin "read_admin": Rule::Api(ApiScope::AdminRead), OnTenant, "tenant", impersonable;
+    /// Give and take roles for brands.
+    AssignRoles "assign_roles": Rule::Api(ApiScope::AdminWrite), OnTenant, "user";
+    /// Revoke any API key of the tenant.
+    RevokeAnyKey "revoke_any_key": Rule::Api(ApiScope::AdminWrite), OnTenant, "key";
+    /// Act as a person of the tenant.
+    Impersonate "impersonate": Rule::Api(ApiScope::AdminWrite), OnTenant, "user";
+    /// Run a failed event again.
+    ReplayEvent "replay_event": Rule::Api(ApiScope::AdminWrite), OnTenant, "event";
+    /// Have the tenant's audit log exported, and download it.
+    ExportAuditLog "export_audit_log": Rule::Api(ApiScope::ExportsRead), OnTenant, "export";
+
     /// Publish codes to the directory.
     PublishCodes "publish_codes": Rule::Scope(scope::DIRECTORY_PUBLISH), OnTenant, "publication";
     /// Recall a batch, or codes of one, in the directory.
     RevokeCodes "revoke_codes": Rule::Scope(scope::DIRECTORY_REVOKE), OnTenant, "publication";
     /// Read publications from the directory.
     ReadDirectory "read_directory": Rule::Scope(scope::DIRECTORY_READ), OnTenant, "publication";
+
+    /// Count a request and judge it by its tier's limit.
+    CheckRateLimit "check_rate_limit": Rule::Scope(scope::RATELIMIT_CHECK), OnTenant, "tenant";
 }

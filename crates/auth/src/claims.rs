@@ -84,6 +84,9 @@ impl Expected<'_> {
         if iat > now + LEEWAY_SECS || nbf > now + LEEWAY_SECS {
             return Err(TokenError::NotYetValid);
         }
+        if nbf >= exp {
+            return Err(TokenError::Claims);
+        }
         // `time` keeps both below 2^53, so that the difference cannot overflow.
         let lifetime = u64::try_from(exp - iat).map_err(|_| TokenError::Claims)?;
         if lifetime > self.max_lifetime.as_secs() {

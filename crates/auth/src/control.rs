@@ -1,7 +1,9 @@
 //! The control token: one secret of the operator that opens `/api/admin/*` of the control plane and nothing else.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
@@ -85,6 +87,40 @@ pub fn generate() -> SecretString {
 /// Whether a bearer has the control token's prefix: any service can tell without knowing the token.
 pub fn looks_like_control_token(bearer: &str) -> bool {
     bearer.starts_with(CONTROL_PREFIX)
+}
+
+/// Whether the value of a header or of gRPC metadata carries something with the control token's prefix: anywhere in it, or
+/// in base64, as `Basic` and `-bin` metadata have it.
+///
+/// For edges, which look at every header: none of them is a place for it but the `Authorization` of `/api/admin/*`.
+pub fn is_carried_by(name: &str, value: &[u8]) -> bool {
+    // Bytes that are no text cannot hide the prefix, which is ASCII; they only cost the slower search.
+    let Ok(text) = std::str::from_utf8(value) else {
+        return value.windows(CONTROL_PREFIX.len()).any(|window| window == CONTROL_PREFIX.as_bytes());
+    };
+    if text.contains(CONTROL_PREFIX) {
+        return true;
+    }
+    let encoded = match text.split_once(' ') {
+        Some((scheme, word)) if scheme.eq_ignore_ascii_case("basic") => word,
+        _ if name.ends_with("-bin") => text,
+        _ => return false,
+    };
+    encoded.split(',').any(|word| decodes_to_one(word.trim()))
+}
+
+fn decodes_to_one(word: &str) -> bool {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let standard = word.replace('-', "+").replace('_', "/");
+    let decoded = LENIENT.decode(standard).map(Zeroizing::new);
+    decoded.is_ok_and(|bytes| {
+        bytes.windows(CONTROL_PREFIX.len()).any(|window| window == CONTROL_PREFIX.as_bytes())
+    })
 }
 
 fn sha256(text: &str) -> [u8; 32] {

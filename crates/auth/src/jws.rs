@@ -56,11 +56,11 @@ impl<'t> Envelope<'t> {
         let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
         let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| TokenError::Malformed)?;
-        let header = match serde_json::from_slice::<Value>(&header) {
-            // Read again by the strict reader, which refuses what `Value` silently merges.
-            Ok(Value::Object(_)) => StrictObject::parse(&header).ok_or(TokenError::Header)?,
-            _ => return Err(TokenError::Malformed),
-        };
+        let header = StrictObject::parse(&header).ok_or_else(|| {
+            // What only the strict reader refuses has the shape of a token.
+            let object = serde_json::from_slice::<Value>(&header).is_ok_and(|header| header.is_object());
+            if object { TokenError::Header } else { TokenError::Malformed }
+        })?;
         let kid = judge_header(header, typ)?;
         Ok(Envelope { kid, signed, payload, signature })
     }

@@ -6,7 +6,8 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, TenantId};
 use serde_json::{Value, json};
 
-use crate::{Actor, BrandRole, Principal, ServiceCaller, Session};
+use crate::api_scope::{self, ApiScope};
+use crate::{Actor, BrandRole, Principal, ServiceCaller, Session, scope_satisfies};
 
 pub use crate::action::matrix;
 
@@ -16,6 +17,8 @@ pub trait Action: 'static {
     const NAME: &'static str;
     /// What the caller must have.
     const RULE: Rule;
+    /// Whether it may be done in a session in which somebody acts as the person.
+    const IMPERSONABLE: bool;
     /// The noun of "no such …" when the target belongs to another tenant.
     const NOUN: &'static str;
     /// What it is done to.
@@ -33,6 +36,8 @@ pub enum Rule {
     TenantAdmin,
     /// A person with at least this role for the brand.
     Brand(BrandRole),
+    /// An API key with this scope, or a person who may grant it.
+    Api(ApiScope),
     /// A service whose token carries this scope for the tenant.
     Scope(&'static str),
 }
@@ -142,11 +147,18 @@ impl<A: Action> Clone for Permit<A> {
 /// - 404 `NOT_FOUND`: the target belongs to another tenant; whether it exists is not said.
 /// - 403 `FORBIDDEN`: one's own tenant, without the right; members `requiredRole` and `grantedRoles`, or
 ///   `requiredScope` and `grantedScopes`.
+/// - 403 `IMPERSONATION_REFUSED`: somebody acts as the person, and this wants the person.
 pub fn authorize<A: Action>(who: &Principal, on: A::On) -> Result<Permit<A>> {
     match (A::RULE, who) {
         (Rule::ControlToken, Principal::Control(_)) => Ok(()),
-        (Rule::TenantMember | Rule::TenantAdmin | Rule::Brand(_), Principal::Session(session)) => {
-            same_tenant::<A>(session.tenant(), &on).and_then(|()| judge_person(A::RULE, session, on.brand()))
+        (
+            Rule::TenantMember | Rule::TenantAdmin | Rule::Brand(_) | Rule::Api(_),
+            Principal::Session(session),
+        ) => same_tenant::<A>(session.tenant(), &on)
+            .and_then(|()| judge_person(A::RULE, session, on.brand()))
+            .and_then(|()| judge_impersonation::<A>(session)),
+        (Rule::Api(scope), Principal::ApiKey(caller)) => {
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_api_scope(scope, caller.scopes()))
         }
         (Rule::Scope(scope), Principal::Service(caller)) => {
             same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scope, caller))
@@ -171,8 +183,17 @@ fn judge_person(rule: Rule, session: &Session, brand: Option<BrandId>) -> Result
             Some(role) => Err(lacks_role(required.as_str(), json!([role]))),
             None => Err(lacks_role(required.as_str(), json!([]))),
         },
+        Rule::Api(scope) => judge_api_scope(scope, api_scope::grantable(standing)),
         Rule::ControlToken | Rule::Scope(_) => Err(Fault::unauthenticated()),
     }
+}
+
+fn judge_impersonation<A: Action>(session: &Session) -> Result<()> {
+    if session.impersonator().is_none() || A::IMPERSONABLE {
+        return Ok(());
+    }
+    let sentence = "this wants the person's own session: it cannot be done while acting as somebody";
+    Err(Fault::forbidden("IMPERSONATION_REFUSED", sentence))
 }
 
 fn lacks_role(required: &'static str, granted: Value) -> Fault {
@@ -183,6 +204,15 @@ fn lacks_role(required: &'static str, granted: Value) -> Fault {
         _ => "this needs a membership of the brand",
     };
     Fault::forbidden("FORBIDDEN", message).with("requiredRole", required).with("grantedRoles", granted)
+}
+
+fn judge_api_scope(required: ApiScope, granted: &[ApiScope]) -> Result<()> {
+    if scope_satisfies(granted, required) {
+        return Ok(());
+    }
+    Err(Fault::forbidden("FORBIDDEN", "the scope that this needs has not been granted")
+        .with("requiredScope", required.as_str())
+        .with("grantedScopes", json!(granted)))
 }
 
 fn judge_scope(scope: &'static str, caller: &ServiceCaller) -> Result<()> {
@@ -202,6 +232,8 @@ pub struct MatrixRow {
     pub rule: Rule,
     /// [`Target::NAME`].
     pub target: &'static str,
+    /// [`Action::IMPERSONABLE`].
+    pub impersonable: bool,
     pub(crate) decide: fn(&Principal, &TenantId, BrandId) -> Result<()>,
 }
 
@@ -211,6 +243,7 @@ impl MatrixRow {
             action: A::NAME,
             rule: A::RULE,
             target: A::On::NAME,
+            impersonable: A::IMPERSONABLE,
             decide: |who, tenant, brand| authorize::<A>(who, A::On::at(tenant, brand)).map(drop),
         }
     }
@@ -228,6 +261,7 @@ impl std::fmt::Display for Rule {
             Rule::TenantMember => f.pad("tenant member"),
             Rule::TenantAdmin => f.pad("tenant admin"),
             Rule::Brand(role) => f.pad(&format!("brand {role}")),
+            Rule::Api(scope) => f.pad(&format!("api {scope}")),
             Rule::Scope(scope) => f.pad(&format!("scope {scope}")),
         }
     }

@@ -7,6 +7,9 @@ pub const DIRECTORY_REVOKE: &str = "directory:revoke";
 /// Read publications, activations and scan summaries from the directory.
 pub const DIRECTORY_READ: &str = "directory:read";
 
+/// Have requests counted and judged by the rate limiter.
+pub const RATELIMIT_CHECK: &str = "ratelimit:check";
+
 /// View preflight job statuses and metrics (preflight-auth-contract, section 2).
 pub const PREFLIGHT_READ: &str = "preflight:read";
 /// Create or update preflight analysis records.

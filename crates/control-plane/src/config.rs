@@ -12,10 +12,15 @@ use mintmark_fault::Chain;
 use mintmark_minting::CodeMasterKey;
 use mintmark_objects::StoreConfig;
 use mintmark_service::config::{AppEnv, Reader};
+use mintmark_service::network::Network;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use crate::keys::Keys;
+
+mod limits;
+
+pub use limits::LimitConfig;
 
 /// Everything that `serve` needs, checked: keys are read and parsed, addresses and URLs make sense together.
 pub struct Config {
@@ -39,6 +44,10 @@ pub struct Config {
     pub code_master_key: CodeMasterKey,
     /// The resolver's directory.
     pub directory_url: String,
+    /// How requests are limited; none where nothing is.
+    pub limits: Option<LimitConfig>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Where printed codes lead.
     pub code_base: Base,
     /// How this service is reached from outside.
@@ -55,6 +64,8 @@ pub struct Config {
     pub scan_pull: Duration,
     /// Jobs worked on at once; 0: this process runs none.
     pub job_workers: usize,
+    /// How long a claim of a job is worth without a heartbeat.
+    pub job_lease: Duration,
 }
 
 const DAY_SECS: u64 = 24 * 60 * 60;
@@ -78,6 +89,10 @@ impl Config {
         let code_master_key = code_master_key(reader);
         let directory_url =
             url(reader, app_env, "DIRECTORY_GRPC_URL", "http://127.0.0.1:9081", "the resolver's directory");
+        let limits = LimitConfig::read(reader, app_env, |reader| {
+            url(reader, app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter")
+        });
+        let trusted_proxies = Network::read_proxies(reader, "CONTROL_TRUSTED_PROXIES");
         let code_base = code_base(reader, app_env);
         let public_url = url(
             reader,
@@ -96,6 +111,12 @@ impl Config {
         let scan_pull =
             reader.seconds("SCAN_PULL_SECS", 10, 1..=3_600, "seconds between two pulls of a tenant's scans");
         let job_workers = reader.number("JOB_WORKERS", 2, 0..=64, "jobs worked on at once; 0: none here");
+        let job_lease = reader.seconds(
+            "JOB_LEASE_SECS",
+            30,
+            3..=600,
+            "seconds after which another worker takes over a job whose worker is silent",
+        );
         Some(Config {
             app_env: app_env?,
             http_addr: http_addr?,
@@ -107,6 +128,8 @@ impl Config {
             session_ttl: session_ttl?,
             code_master_key: code_master_key?,
             directory_url: directory_url?,
+            limits: limits?,
+            trusted_proxies: trusted_proxies?,
             code_base: code_base?,
             public_url: public_url?,
             export_store: export_store?,
@@ -115,6 +138,7 @@ impl Config {
             mint_chunk_units: mint_chunk_units?,
             scan_pull: scan_pull?,
             job_workers: job_workers?,
+            job_lease: job_lease?,
         })
     }
 }

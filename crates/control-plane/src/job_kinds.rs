@@ -98,6 +98,34 @@ impl JobKind for ExpireExport {
     const MAX_ATTEMPTS: u32 = 50;
 }
 
+/// Writes a tenant's audit log to a file.
+#[derive(Debug)]
+pub enum ExportAudit {}
+
+/// What [`ExportAudit`] and [`ExpireAudit`] carry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportAuditPayload {
+    /// The export of the audit.
+    pub export_id: ExportId,
+}
+
+impl JobKind for ExportAudit {
+    const NAME: &'static str = "export-audit";
+    type Payload = ExportAuditPayload;
+    const MAX_ATTEMPTS: u32 = 10;
+}
+
+/// Deletes such a file when its retention is over.
+#[derive(Debug)]
+pub enum ExpireAudit {}
+
+impl JobKind for ExpireAudit {
+    const NAME: &'static str = "expire-audit";
+    type Payload = ExportAuditPayload;
+    const MAX_ATTEMPTS: u32 = 50;
+}
+
 /// Pulls a tenant's sums of scans from the directory, and makes the next job of its kind.
 #[derive(Debug)]
 pub enum PullScans {}

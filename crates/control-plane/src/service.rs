@@ -2,18 +2,22 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use mintmark_auth::{SessionMinter, SessionVerifier, TokenSource};
-use mintmark_db::{DbConfig, Pool};
+use mintmark_auth::{KeyEnvironment, SessionMinter, SessionVerifier, TokenSource};
+use mintmark_db::Pool;
 use mintmark_ids::ServiceName;
 use mintmark_jobs::{Worker, WorkerConfig};
 use mintmark_objects::Store;
 use mintmark_rpc::GrpcEdge;
-use mintmark_rpc::client::Directory;
+use mintmark_rpc::client::{Directory, Ratelimit};
+use mintmark_service::config::AppEnv;
+use mintmark_service::network::Network;
 use mintmark_service::{Context, StartError};
-use mintmark_web::Edge;
+use mintmark_web::{Edge, Limits};
 
+use crate::app::admin::Administration;
+use crate::app::api_keys::ApiKeys;
+use crate::app::audit_exports::AuditExports;
 use crate::app::batches::Batches;
 use crate::app::brands::Brands;
 use crate::app::cancel::Cancellations;
@@ -24,14 +28,16 @@ use crate::app::preflight_tokens::PreflightTokens;
 use crate::app::presentation::Presentations;
 use crate::app::products::Products;
 use crate::app::revoke::Revocations;
+use crate::app::rights::Rights;
 use crate::app::scans::Scans;
 use crate::app::secrets::Secrets;
 use crate::app::sessions::Sessions;
 use crate::app::tenants::Tenants;
 use crate::app::tokens::Tokens;
 use crate::app::users::Users;
-use crate::config::Config;
+use crate::config::{Config, LimitConfig};
 use crate::http::authenticate::Gate;
+use crate::http::limits::Counted;
 use crate::http::{openapi, routes};
 use crate::jobs::{JobDeps, register, revive_scan_pulls};
 
@@ -66,6 +72,7 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
     let tokens = TokenSource::new(ServiceName::ControlPlane, keys.identity.clone(), &config.issuer);
 
     let directory = Directory::new(&config.directory_url, tokens.clone())?;
+    let limits = limits(config.limits, config.trusted_proxies, &tokens, context)?;
     let base = config.code_base;
 
     let worker = if config.job_workers == 0 {
@@ -81,33 +88,51 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
             scan_pull: config.scan_pull,
         };
         context.spawn("scan-pulls", revive_scan_pulls(pool.clone(), context.clone()));
-        Some(worker(&pool, &database, config.job_workers, deps))
+        let settings = WorkerConfig {
+            concurrency: config.job_workers,
+            lease: config.job_lease,
+            ..WorkerConfig::default()
+        };
+        Some(register(Worker::new(pool.clone(), database.clone(), settings), deps))
     };
 
+    let environment = match config.app_env {
+        AppEnv::Production => KeyEnvironment::Live,
+        AppEnv::Development | AppEnv::Test => KeyEnvironment::Test,
+    };
     let sessions = SessionVerifier::new(keys.session.clone(), &config.issuer);
-    let gate = Gate::new(pool.clone(), config.control_token, sessions);
+    let gate = Gate::new(pool.clone(), config.control_token, sessions, environment);
     let minter = Arc::new(SessionMinter::new(keys.session.clone(), &config.issuer, config.session_ttl));
     let products = Products::new(pool.clone(), config.app_env);
     let batches = Batches::new(pool.clone(), master_key.clone(), config.mint_chunk_units);
+    let audit_exports = AuditExports::new(pool.clone(), store.clone());
     let exports = Exports::new(pool.clone(), store, config.export_part_units);
-    let http = Edge::new(context.name, routes())
+    let mut edge = Edge::new(context.name, routes());
+    if let Some(limits) = limits {
+        edge = edge.limits(limits);
+    }
+    let http = edge
         .authenticate(Arc::new(gate))
         .body_limit(BODY_LIMIT)
         .data(Tenants::new(pool.clone()))
         .data(Users::new(pool.clone()))
         .data(Memberships::new(pool.clone()))
-        .data(Sessions::new(pool.clone(), minter, config.session_ttl))
+        .data(Sessions::new(pool.clone(), minter.clone(), config.session_ttl))
         .data(Brands::new(pool.clone()))
+        .data(Administration::new(pool.clone(), minter))
+        .data(ApiKeys::new(pool.clone(), environment))
         .data(PreflightTokens::new(pool.clone(), tokens))
         .data(Presentations::new(pool.clone()))
         .data(products)
         .data(batches)
         .data(Tokens::new(pool.clone(), master_key, base))
+        .data(Rights::new(pool.clone()))
         .data(Cancellations::new(pool.clone()))
         .data(Revocations::new(pool.clone(), directory))
         .data(Secrets::new(pool.clone()))
         .data(Scans::new(pool.clone()))
         .data(Events::new(pool))
+        .data(audit_exports)
         .data(exports)
         .data(keys)
         .openapi(openapi::document())
@@ -121,9 +146,20 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
     Ok(Service { http_addr: http.addr, grpc_addr: grpc.addr, http, grpc, worker, context: context.clone() })
 }
 
-fn worker(pool: &Pool, database: &DbConfig, concurrency: usize, deps: JobDeps) -> Worker {
-    let settings = WorkerConfig { concurrency, lease: Duration::from_secs(30), poll: Duration::from_secs(1) };
-    register(Worker::new(pool.clone(), database.clone(), settings), deps)
+/// What the edge needs to limit its requests; none where nothing is limited.
+fn limits(
+    config: Option<LimitConfig>,
+    trusted_proxies: Vec<Network>,
+    tokens: &TokenSource,
+    context: &Context,
+) -> Result<Option<Limits>, StartError> {
+    let Some(LimitConfig { url, policy, unverified, window }) = config else {
+        tracing::warn!("RATE_LIMIT_ENABLED is false: nothing is limited");
+        return Ok(None);
+    };
+    policy.mode.announce(context.app_env);
+    let limiter = Arc::new(Counted(Ratelimit::new(&url, tokens.clone(), policy)?));
+    Ok(Some(Limits { limiter, unverified, window, trusted_proxies }))
 }
 
 impl Service {

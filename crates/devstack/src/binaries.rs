@@ -34,6 +34,16 @@ impl Binaries {
     pub(crate) fn postgres(&self) -> PathBuf {
         self.folder.join("postgres")
     }
+
+    /// Another program of the same installation; where only links to some of them stand, it is beside what they lead to.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        let here = self.folder.join(name);
+        if here.exists() {
+            return here;
+        }
+        let behind = self.postgres().canonicalize().unwrap_or_default();
+        behind.parent().map_or(here, |folder| folder.join(name))
+    }
 }
 
 /// Debian's layout first, then Red Hat's and Homebrew's, then whatever stands in `PATH`.

@@ -11,6 +11,9 @@ pub enum DevstackError {
     /// No MinIO is installed.
     #[error("MinIO, the S3-compatible server that the tests use, was not found: run `make setup-test`")]
     MinioMissing,
+    /// No Redis is installed.
+    #[error("Redis 7 was not found: run `make setup`")]
+    RedisMissing,
     /// The data was written by another major version than the ones installed.
     #[error(
         "the database in {dir} was made by PostgreSQL {found}, and only PostgreSQL {installed} is installed: install version {found}, or move the folder away to start empty"

@@ -9,8 +9,10 @@ mod lockfile;
 mod postgres;
 mod process;
 mod provision;
+pub mod redis;
 pub mod s3;
 pub mod testdb;
+pub mod tools;
 mod url;
 
 pub use error::DevstackError;

@@ -31,6 +31,8 @@ pub struct PostgresOptions {
     pub max_connections: u16,
     /// Where the server's log goes; none: `postgres.log` beside the data.
     pub log_file: Option<PathBuf>,
+    /// Further settings by name, like `shared_buffers`: they win over what the others imply.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 impl PostgresOptions {
@@ -45,6 +47,7 @@ impl PostgresOptions {
             superuser_password: Some(superuser_password),
             max_connections: 100,
             log_file: None,
+            settings: Vec::new(),
         }
     }
 
@@ -62,6 +65,7 @@ impl PostgresOptions {
             superuser_password: None,
             max_connections: 300,
             log_file: None,
+            settings: Vec::new(),
         })
     }
 }
@@ -322,6 +326,9 @@ fn arguments(options: &PostgresOptions, socket_dir: &Path) -> Vec<String> {
         set("wal_level=minimal".into());
         set("max_wal_senders=0".into());
         set("checkpoint_timeout=1d".into());
+    }
+    for (name, value) in &options.settings {
+        set(format!("{name}={value}"));
     }
     words
 }

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use crate::keeper::{Keeper, Orders};
 use crate::process::answers_200;
-use crate::{DevstackError, free_port, private_folder};
+use crate::{DevstackError, free_port, private_folder, tools};
 
 /// It is ready within a second; a busy machine may need longer.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -74,7 +74,7 @@ impl S3Server {
     }
 
     fn launch() -> Result<Self, DevstackError> {
-        let program = program()?;
+        let program = tools::find("minio").ok_or(DevstackError::MinioMissing)?;
         let folder = private_folder("mintmark-s3")?;
         let log = folder.join("minio.log");
         let orders = Orders { signal: "TERM", grace_secs: 5, remove: Some(&folder), log: &log };
@@ -214,22 +214,6 @@ fn walk(folder: &Path, see: &mut impl FnMut(&Path)) {
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() { walk(&path, see) } else { see(&path) }
     }
-}
-
-/// Where `make test` installs it, else wherever `PATH` has it.
-fn program() -> Result<PathBuf, DevstackError> {
-    let cache = std::env::var_os("XDG_CACHE_HOME")
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    let installed = cache.map(|cache| cache.join("mintmark/tools/bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    installed
-        .into_iter()
-        .chain(std::env::split_paths(&path))
-        .map(|folder| folder.join("minio"))
-        .find(|file| file.is_file())
-        .ok_or(DevstackError::MinioMissing)
 }
 
 fn random_hex(bytes: usize) -> Result<String, DevstackError> {

@@ -9,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use tokio::sync::{Mutex, OnceCell};
 
+use crate::binaries::Binaries;
 use crate::provision::{connect, quoted_name, run};
 use crate::{DevstackError, PostgresOptions, PostgresServer};
 
@@ -93,6 +94,32 @@ impl TestDb {
         cluster().superuser_url(&self.name)
     }
 
+    /// Writes a dump of the database, as an operator's backup does: with the database's own grants.
+    ///
+    /// # Panics
+    /// When `pg_dump` is missing or fails.
+    pub fn dump(&self, file: &Path) {
+        let url = self.superuser_url();
+        run_program("pg_dump", &["--format=custom", "--create", "--file", &file.to_string_lossy(), &url]);
+    }
+
+    /// Puts a dump of this database in its place, as an operator does. Connections end.
+    ///
+    /// # Panics
+    /// When `pg_restore` is missing or fails.
+    pub async fn restore(&self, file: &Path) {
+        let url = cluster().superuser_url("postgres");
+        let client = connect(&url).await.unwrap_or_else(|e| panic!("no connection: {}", chain(&e)));
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", quoted_name(&self.name));
+        if let Err(e) = run(&client, "drop the database", &sql).await {
+            panic!("{}", chain(&e));
+        }
+        run_program(
+            "pg_restore",
+            &["--create", "--exit-on-error", "--dbname", &url, &file.to_string_lossy()],
+        );
+    }
+
     /// The database's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -140,7 +167,21 @@ async fn try_copy(source: &Source, owner: &str) -> Result<String, DevstackError>
         quoted_name(template),
     );
     run(&client, "copy the template", &sql).await?;
+    // A copy has the template's contents, and not what the migrations granted on the database itself.
+    let grants = "UPDATE pg_database SET datacl = (SELECT datacl FROM pg_database WHERE datname = $1) WHERE datname = $2";
+    client
+        .execute(grants, &[template, &name])
+        .await
+        .map_err(DevstackError::sql("copy who may connect to the template"))?;
     Ok(name)
+}
+
+/// Runs a program of the installed Postgres.
+fn run_program(name: &str, arguments: &[&str]) {
+    let binaries = Binaries::find(None).unwrap_or_else(|e| panic!("{}", chain(&e)));
+    let output = std::process::Command::new(binaries.program(name)).args(arguments).output();
+    let output = output.unwrap_or_else(|e| panic!("{name} cannot be run: {e}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 async fn make_template(source: &Source, owner: &str) -> Result<String, DevstackError> {

@@ -113,6 +113,7 @@ typed_id!(ExportId, "exp", "export", "An export of a batch's codes.");
 typed_id!(UserId, "usr", "user", "A person of a tenant.");
 typed_id!(MembershipId, "mem", "membership", "A role that a user holds, in a brand or over evidence.");
 typed_id!(JobId, "job", "job", "A job in a service's queue.");
+typed_id!(ApiKeyId, "key", "API key", "An API key of a tenant; it names the key and is no secret.");
 typed_id!(EventId, "evt", "event", "An entry in the history of something.");
 
 fn encode(prefix: &'static str, uuid: Uuid) -> [u8; ID_LEN] {

@@ -5,7 +5,7 @@ use diesel_async::AsyncPgConnection;
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{JobId, TenantId};
 
-use crate::store;
+use crate::store::{self, DeadRow};
 
 /// What a request to cancel did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,23 @@ pub async fn dead_letters(
     limit: u32,
     after: Option<JobId>,
 ) -> Result<Vec<DeadLetter>> {
-    let rows = store::dead_letters(conn, limit.min(200), after).await?;
+    letters(store::dead_letters(conn, None, limit.min(200), after).await?)
+}
+
+/// The dead letters of one tenant, as [`dead_letters`]; at most 201 at a time, so that a full page can look one further.
+///
+/// # Errors
+/// 503 when the database is away.
+pub async fn dead_letters_of(
+    conn: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    limit: u32,
+    after: Option<JobId>,
+) -> Result<Vec<DeadLetter>> {
+    letters(store::dead_letters(conn, Some(tenant), limit.min(201), after).await?)
+}
+
+fn letters(rows: Vec<DeadRow>) -> Result<Vec<DeadLetter>> {
     let letters = rows.into_iter().map(|row| {
         Ok(DeadLetter {
             job: JobId::from_uuid(row.id),
@@ -75,6 +91,17 @@ pub async fn dead_letters(
         })
     });
     letters.collect()
+}
+
+/// [`replay`] for one tenant: another tenant's job is 404.
+///
+/// # Errors
+/// As there.
+pub async fn replay_of(conn: &mut AsyncPgConnection, tenant: &TenantId, job: JobId) -> Result<()> {
+    if crate::status(conn, job).await?.tenant != *tenant {
+        return Err(Fault::not_found("job"));
+    }
+    replay(conn, job).await
 }
 
 /// Puts a dead letter back into the queue under its own id, with all its attempts; its fence goes on growing. Two people

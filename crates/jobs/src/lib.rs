@@ -19,7 +19,7 @@ mod supervise;
 mod wake;
 mod worker;
 
-pub use admin::{Cancel, DeadLetter, dead_letters, replay, request_cancel};
+pub use admin::{Cancel, DeadLetter, dead_letters, dead_letters_of, replay, replay_of, request_cancel};
 pub use context::JobContext;
 pub use enqueue::{enqueue, enqueue_at};
 pub use failure::JobFailure;

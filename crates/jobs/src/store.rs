@@ -14,7 +14,7 @@ use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_db::Meaning;
 use mintmark_fault::Result;
-use mintmark_ids::JobId;
+use mintmark_ids::{JobId, TenantId};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -326,15 +326,18 @@ pub(crate) struct DeadRow {
 
 pub(crate) async fn dead_letters(
     conn: &mut AsyncPgConnection,
+    tenant: Option<&TenantId>,
     limit: u32,
     after: Option<JobId>,
 ) -> Result<Vec<DeadRow>> {
     const SQL: &str =
         "SELECT id, kind, tenant_id, last_error, attempts, replays, created_at, finished_at FROM jobs
-        WHERE state = 'dead' AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2";
+        WHERE state = 'dead' AND ($1 IS NULL OR id < $1) AND ($3 IS NULL OR tenant_id = $3)
+        ORDER BY id DESC LIMIT $2";
     sql_query(SQL)
         .bind::<Nullable<SqlUuid>, _>(after.map(|job| job.as_uuid()))
         .bind::<BigInt, _>(i64::from(limit))
+        .bind::<Nullable<Text>, _>(tenant.map(TenantId::as_str))
         .load(conn)
         .await
         .or_fault()

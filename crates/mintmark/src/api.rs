@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -20,6 +21,7 @@ pub struct Answer {
     pub status: StatusCode,
     /// The body; `null` when there was none.
     pub body: Value,
+    headers: HeaderMap,
 }
 
 impl Control {
@@ -31,6 +33,11 @@ impl Control {
     /// GET that must succeed.
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         self.call(Method::GET, path, None, None).await?.success(path)
+    }
+
+    /// GET whose answer is looked at, whatever it is.
+    pub async fn look(&self, path: &str) -> Result<Answer, Failure> {
+        self.call(Method::GET, path, None, None).await
     }
 
     /// POST that must succeed.
@@ -48,10 +55,7 @@ impl Control {
         let request = self.http.put(format!("{}{path}", self.base)).bearer_auth(&self.token);
         let request = request.header("content-type", content_type).body(file);
         let response = request.send().await.map_err(|error| away(&self.base, &error))?;
-        let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| away(&self.base, &error))?;
-        let answer = Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) };
-        answer.success(path).map(drop)
+        Answer::read(&self.base, response).await?.success(path).map(drop)
     }
 
     /// POST with an `Idempotency-Key` that must succeed.
@@ -102,13 +106,22 @@ impl Control {
             request = request.json(body);
         }
         let response = request.send().await.map_err(|error| away(&self.base, &error))?;
-        let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| away(&self.base, &error))?;
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        Answer::read(&self.base, response).await
     }
 }
 
 impl Answer {
+    async fn read(base: &str, response: reqwest::Response) -> Result<Self, Failure> {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.map_err(|error| away(base, &error))?;
+        Ok(Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+    }
+
+    /// A header; empty when there is none.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     fn success(self, path: &str) -> Result<Value, Failure> {
         if self.status.is_success() {
             return Ok(self.body);

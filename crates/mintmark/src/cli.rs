@@ -55,6 +55,8 @@ pub struct DemoOptions {
 pub enum TokenCommand {
     /// Print a new control token, for `PPOS_CONTROL_TOKEN`.
     Control,
+    /// Print a new credential for an Envoy, and its SHA-256 for `RATE_LIMIT_ENVOY_CREDENTIALS`.
+    Envoy,
     /// Print a PREFLIGHT_JWT of the running platform, for `PREFLIGHT_JWT`; it lives five minutes.
     Preflight(PreflightOptions),
 }

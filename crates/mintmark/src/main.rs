@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Up(options) => run(up::up(&cli.home, &options)),
         Command::Demo(options) => run(demo::demo(&cli.home, &options)),
         Command::Token(TokenCommand::Control) => token::control(),
+        Command::Token(TokenCommand::Envoy) => token::envoy(),
         Command::Token(TokenCommand::Preflight(options)) => run(token::preflight(&cli.home, &options)),
     };
     match outcome {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mintmark_auth::control;
+use mintmark_auth::{control, envoy};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -16,6 +16,14 @@ use crate::home::Home;
 #[expect(clippy::print_stdout, reason = "the token is this command's output")]
 pub fn control() -> Result<(), Failure> {
     println!("{}", control::generate().expose_secret());
+    Ok(())
+}
+
+/// Prints a new credential for an Envoy and, on the next line, the SHA-256 that the rate limiter is told of it.
+#[expect(clippy::print_stdout, reason = "the credential is this command's output")]
+pub fn envoy() -> Result<(), Failure> {
+    let issued = envoy::generate();
+    println!("{}\n{}", issued.credential.expose_secret(), issued.sha256);
     Ok(())
 }
 

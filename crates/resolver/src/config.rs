@@ -50,7 +50,7 @@ impl ScanConfig {
             1..=100_000_000,
             "codes that the cache holds at most, about 100 bytes each",
         );
-        let trusted_proxies = trusted_proxies(reader);
+        let trusted_proxies = Network::read_proxies(reader, "SCAN_TRUSTED_PROXIES");
         let spool = spool(reader);
         let geo_about = "a country or city database in MaxMind's format, read again when it changes; unset: the table that is compiled in";
         let geo_file = reader.optional_path("SCAN_GEO_FILE", geo_about);
@@ -137,22 +137,11 @@ fn spool(reader: &mut Reader) -> Option<Option<SpoolConfig>> {
     let max_bytes = reader.number(
         "SCAN_SPOOL_MAX_BYTES",
         256 << 20,
-        1 << 20..=1 << 40,
+        64 << 10..=1 << 40,
         "what SCAN_SPOOL_DIR may hold at most, in bytes; what comes then is dropped and counted",
     );
     let max_bytes = max_bytes?;
     Some(folder?.map(|folder| SpoolConfig { folder, max_bytes }))
-}
-
-fn trusted_proxies(reader: &mut Reader) -> Option<Vec<Network>> {
-    let about = "blocks of proxies whose X-Forwarded-For is believed, like 10.0.0.0/8,fd00::/8; unset: none";
-    let text = reader.optional("SCAN_TRUSTED_PROXIES", about)?;
-    text.iter()
-        .flat_map(|blocks| blocks.split(','))
-        .map(|block| block.trim().parse())
-        .collect::<Result<_, String>>()
-        .map_err(|sentence| reader.problem("SCAN_TRUSTED_PROXIES", sentence))
-        .ok()
 }
 
 #[cfg(test)]

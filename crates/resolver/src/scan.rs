@@ -62,6 +62,7 @@ pub async fn build(config: ScanConfig, context: &Context) -> Result<ScanService,
     let running = edge
         .data(ScanSite { scanner, images, bots, geo, trusted_proxies: config.trusted_proxies })
         .deadline(DEADLINE)
+        .spans_where_followed()
         .address_variable("SCAN_HTTP_ADDR")
         .bind(config.http_addr, context)
         .await?;

@@ -3,6 +3,7 @@
 
 pub mod chunk;
 pub mod copy;
+mod find;
 pub mod image;
 pub mod product;
 pub mod publication;

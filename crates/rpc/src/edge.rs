@@ -1,5 +1,6 @@
 //! The gRPC server of a service.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,7 +24,8 @@ use tower::Service;
 use crate::gate::{GateLayer, Shared};
 use crate::health::Reported;
 use crate::observe::Durations;
-use crate::row::{Rpc, Table};
+use crate::own::OwnMethods;
+use crate::row::{Rpc, Table, split};
 
 /// Calls that run at once, streams included; more are told to come back.
 const CALLS: usize = 1024;
@@ -38,6 +40,10 @@ const HEADERS: u32 = 16 * 1024;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_ANSWER: Duration = Duration::from_secs(10);
 
+const HEALTH_SERVICE: &str = "grpc.health.v1.Health";
+const REFLECTION_V1: &str = "grpc.reflection.v1.ServerReflection";
+const REFLECTION_V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
+
 /// A gRPC server in the making: its table of methods, and the services behind it.
 ///
 /// Messages of more than 4 MiB are refused (tonic's own default for decoding).
@@ -46,6 +52,7 @@ pub struct GrpcEdge {
     variable: Option<&'static str>,
     rows: Vec<Rpc>,
     verifier: Option<ServiceVerifier>,
+    own: OwnMethods,
     routes: RoutesBuilder,
     reflected: Vec<&'static [u8]>,
     calls: usize,
@@ -64,6 +71,7 @@ impl GrpcEdge {
             variable: None,
             rows: Vec::new(),
             verifier: None,
+            own: OwnMethods::default(),
             routes: RoutesBuilder::default(),
             reflected: Vec::new(),
             calls: CALLS,
@@ -89,6 +97,19 @@ impl GrpcEdge {
         S::Future: Send + 'static,
     {
         self.routes.add_service(service);
+        self
+    }
+
+    /// Serves the method at `path` to whoever presents a credential that `verify` knows, and to no service token: for callers
+    /// that cannot mint one. What the credential proves is left in the request's extensions. A row with the same path wins.
+    ///
+    /// `verify` must compare in constant time.
+    pub fn admit<C: Clone + Send + Sync + 'static>(
+        mut self,
+        path: &'static str,
+        verify: impl Fn(&str) -> Option<C> + Send + Sync + 'static,
+    ) -> Self {
+        self.own.add(path, verify);
         self
     }
 
@@ -120,12 +141,13 @@ impl GrpcEdge {
             self.add_reflection()?;
         }
         let closing = CancellationToken::new();
-        let reported = Reported::new(reporter, &self.rows, context.health.clone());
+        let reported = Reported::new(reporter, self.services().into_iter(), context.health.clone());
         // A watcher that comes before the first look at the gates must not read SERVING.
         reported.report(false).await;
         let shared = Arc::new(Shared {
             name: self.name,
-            table: Table::new(&self.rows),
+            table: Table::new(&self.rows, self.own.paths()),
+            own: self.own,
             verifier: self.verifier,
             places: Arc::new(Semaphore::new(self.calls)),
             closing: closing.clone(),
@@ -148,19 +170,35 @@ impl GrpcEdge {
         })
     }
 
+    /// The services that have a method here.
+    fn services(&self) -> BTreeSet<&'static str> {
+        let own = self.own.paths().map(|path| split(path).0);
+        self.rows.iter().map(|rpc| rpc.names().0).chain(own).collect()
+    }
+
     fn add_reflection(&mut self) -> Result<(), StartError> {
-        let builder = || {
-            self.reflected
+        // The descriptors are those of all our services: this edge names the ones that it has.
+        let services: BTreeSet<&str> = self.services().into_iter().chain([HEALTH_SERVICE]).collect();
+        let builder = |own: &str| {
+            let builder = self
+                .reflected
                 .iter()
                 .fold(tonic_reflection::server::Builder::configure(), |builder, set| {
                     builder.register_encoded_file_descriptor_set(set)
                 })
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            services
+                .iter()
+                .copied()
+                .chain([own])
+                .fold(builder, tonic_reflection::server::Builder::with_service_name)
         };
         let failed =
             |error| StartError::new("the descriptors for reflection do not fit together").caused_by(error);
-        let (v1, v1alpha) =
-            (builder().build_v1().map_err(failed)?, builder().build_v1alpha().map_err(failed)?);
+        let (v1, v1alpha) = (
+            builder(REFLECTION_V1).build_v1().map_err(failed)?,
+            builder(REFLECTION_V1ALPHA).build_v1alpha().map_err(failed)?,
+        );
         // grpcurl and older tools still ask the alpha name.
         self.routes.add_service(v1).add_service(v1alpha);
         Ok(())

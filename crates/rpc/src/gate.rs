@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use mintmark_auth::{Principal, ServiceCaller, ServiceVerifier, TokenError};
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{HeaderMap, Request, Response};
+use mintmark_auth::{Principal, ServiceCaller, ServiceVerifier, control};
 use mintmark_fault::{Fault, Kind};
+use mintmark_service::telemetry::{SecurityEvent, security_event};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -18,6 +20,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::observe::{Call, Durations};
+use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, Target};
 use crate::{deadline, status};
 
@@ -38,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) table: Table,
     /// Absent on an edge that serves only health and reflection.
     pub(crate) verifier: Option<ServiceVerifier>,
+    /// The methods with a credential of their own.
+    pub(crate) own: OwnMethods,
     /// Places for calls that run at once.
     pub(crate) places: Arc<Semaphore>,
     /// Cancelled once health says NOT_SERVING: ends the streams of health and reflection.
@@ -52,6 +57,10 @@ impl Shared {
         let rpc = match target {
             Target::Open(_) => return Ok(()),
             Target::Row(rpc) => Some(rpc),
+            Target::Own(path) => {
+                let known = presented.is_some_and(|it| self.own.admits(path, &it, request.extensions_mut()));
+                return if known { self.take_place(call) } else { Err(Fault::unauthenticated()) };
+            }
             Target::Unknown => None,
         };
         let caller = self.authenticate(presented)?;
@@ -63,6 +72,13 @@ impl Shared {
             ));
         };
         check_scope(rpc, &caller)?;
+        self.take_place(call)?;
+        call.span().record("tenant.id", caller.tenant().as_str());
+        request.extensions_mut().insert(caller);
+        Ok(())
+    }
+
+    fn take_place(&self, call: &mut Call) -> Result<(), Fault> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return Err(Fault::unavailable(
                 "OVERLOADED",
@@ -71,8 +87,6 @@ impl Shared {
             .retry_after(Duration::from_secs(1)));
         };
         call.hold(place);
-        call.span().record("tenant.id", caller.tenant().as_str());
-        request.extensions_mut().insert(caller);
         Ok(())
     }
 
@@ -81,14 +95,7 @@ impl Shared {
             return Err(Fault::unauthenticated());
         };
         verifier.verify(&token).map_err(|error| {
-            if matches!(error, TokenError::ControlToken) {
-                tracing::error!(
-                    service = self.name,
-                    "somebody sent the control token here; it must not leave the control plane"
-                );
-            } else {
-                tracing::debug!(error = %error, "service token refused");
-            }
+            tracing::debug!(error = %error, "service token refused");
             Fault::unauthenticated().caused_by(error)
         })
     }
@@ -103,12 +110,27 @@ fn check_scope(rpc: &Rpc, caller: &ServiceCaller) -> Result<(), Fault> {
         .with("grantedScopes", caller.scopes().to_vec()))
 }
 
+/// Says so when something like the control token came: no method takes one. Metadata that carries one is taken away
+/// before anything reads it; `authorization` stays, for the verifier to refuse.
+fn drop_control_tokens(service: &'static str, headers: &mut HeaderMap) {
+    let carrying =
+        headers.iter().filter(|(name, value)| control::is_carried_by(name.as_str(), value.as_bytes()));
+    let found: Vec<HeaderName> = carrying.map(|(name, _)| name.clone()).collect();
+    for name in found {
+        let place = if name == AUTHORIZATION { "authorization" } else { "metadata" };
+        security_event(SecurityEvent::StrayControlToken, service, place);
+        if name != AUTHORIZATION {
+            headers.remove(name);
+        }
+    }
+}
+
 /// Removes every `authorization` header; gives back the bearer token if there was exactly one.
 fn take_bearer(headers: &mut HeaderMap) -> Option<String> {
     let alone = headers.get_all(AUTHORIZATION).iter().count() == 1;
     let value = headers.remove(AUTHORIZATION)?;
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    (alone && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim_start().to_owned())
+    (alone && scheme.eq_ignore_ascii_case("bearer")).then(|| token.to_owned())
 }
 
 /// Puts a [`Gate`] before the routes.
@@ -149,6 +171,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, spare);
         let shared = Arc::clone(&self.shared);
         let target = shared.table.target(request.uri().path());
+        drop_control_tokens(shared.name, request.headers_mut());
         let mut call = Call::begin(&target, request.headers(), &shared.durations);
         let span = call.span();
         let answer = async move {
@@ -183,11 +206,13 @@ mod tests {
 
     #[test]
     fn take_bearer_takes_every_header_and_believes_exactly_one() {
-        let table: [(&[&str], Option<&str>); 7] = [
+        let table: [(&[&str], Option<&str>); 8] = [
             (&[], None),
             (&["Bearer abc"], Some("abc")),
             (&["bearer abc"], Some("abc")),
             (&["Basic abc"], None),
+            // Left as it is, for the verifier to refuse: our tokens begin with no space.
+            (&["Bearer  abc"], Some(" abc")),
             (&["Bearer"], None),
             (&["abc"], None),
             (&["Bearer abc", "Bearer def"], None),
@@ -199,6 +224,32 @@ mod tests {
             }
             assert_eq!(take_bearer(&mut headers).as_deref(), expected, "{values:?}");
             assert!(headers.is_empty(), "the token goes no further");
+        }
+    }
+
+    #[test]
+    fn drop_control_tokens_takes_them_out_of_any_metadata() {
+        let token = format!("mmct_{}", "A".repeat(43));
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", format!("Bearer {token}")),
+            ("x-api-key", token.clone()),
+            ("tracestate", format!("a={token}")),
+            // "mmct_AAA" in base64.
+            ("x-token-bin", "bW1jdF9BQUE".to_owned()),
+            ("x-kept", "eyJhbGciOiJFZERTQSJ9".to_owned()),
+        ] {
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        drop_control_tokens("gate-test", &mut headers);
+        let left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(left, ["authorization", "x-kept"]);
+        let metrics = mintmark_service::telemetry::metrics_text();
+        for (place, times) in [("authorization", 1), ("metadata", 3)] {
+            let line = format!(
+                r#"security_events_total{{event="stray_control_token",place="{place}",service="gate-test"}} {times}"#
+            );
+            assert!(metrics.contains(&line), "{line} not in {metrics}");
         }
     }
 

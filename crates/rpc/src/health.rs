@@ -8,8 +8,6 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use crate::row::Rpc;
-
 /// How late the answer may be: orchestrators probe once a second at most.
 const STEP: Duration = Duration::from_millis(100);
 
@@ -21,10 +19,13 @@ pub(crate) struct Reported {
 }
 
 impl Reported {
-    pub(crate) fn new(reporter: HealthReporter, rows: &[Rpc], health: Health) -> Self {
+    pub(crate) fn new(
+        reporter: HealthReporter,
+        services: impl Iterator<Item = &'static str>,
+        health: Health,
+    ) -> Self {
         // The empty name stands for the whole server.
-        let services = rows.iter().map(|rpc| rpc.names().0).chain([""]).collect();
-        Self { reporter, services, health }
+        Self { reporter, services: services.chain([""]).collect(), health }
     }
 
     /// Says what is true now.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod breaker;
 pub mod client;
 mod deadline;
 mod edge;
@@ -7,6 +8,7 @@ mod gate;
 mod health;
 mod observe;
 mod outgoing;
+mod own;
 mod propagation;
 mod row;
 mod status;
@@ -15,6 +17,6 @@ pub use edge::{GrpcEdge, Running};
 pub use gate::caller;
 pub use outgoing::{authorized, connect_lazy};
 pub use row::Rpc;
-pub use status::{DOMAIN, fault_of, status};
+pub use status::{DOMAIN, fault_of, over_limit, status, unreadable};
 /// A connection to a service of ours that is opened at the first call and reopened when it breaks.
 pub use tonic::transport::Channel;

@@ -33,6 +33,8 @@ pub(crate) enum Target {
     Open(&'static str),
     /// A method of ours.
     Row(Rpc),
+    /// A method with a credential of its own.
+    Own(&'static str),
     /// No row.
     Unknown,
 }
@@ -41,7 +43,7 @@ impl Target {
     /// Names for spans and metrics: from the table only, so that a caller cannot invent labels.
     pub(crate) fn names(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Open(path) => split(path),
+            Self::Open(path) | Self::Own(path) => split(path),
             Self::Row(rpc) => rpc.names(),
             Self::Unknown => ("unknown", "unknown"),
         }
@@ -52,11 +54,12 @@ impl Target {
 pub(crate) struct Table(HashMap<&'static str, Target>);
 
 impl Table {
-    pub(crate) fn new(rows: &[Rpc]) -> Self {
+    pub(crate) fn new(rows: &[Rpc], own: impl Iterator<Item = &'static str>) -> Self {
         let open = OPEN.iter().map(|path| (*path, Target::Open(path)));
         let ours = rows.iter().map(|rpc| (rpc.path, Target::Row(*rpc)));
-        // Open paths come last: no row can put a token before a health probe or take one away from a method.
-        Self(ours.chain(open).collect())
+        let own = own.map(|path| (path, Target::Own(path)));
+        // What comes later wins: a method of ours wants a token whatever else was said, and a health probe none.
+        Self(own.chain(ours).chain(open).collect())
     }
 
     pub(crate) fn target(&self, path: &str) -> Target {
@@ -64,7 +67,7 @@ impl Table {
     }
 }
 
-fn split(path: &'static str) -> (&'static str, &'static str) {
+pub(crate) fn split(path: &'static str) -> (&'static str, &'static str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     path.split_once('/').unwrap_or((path, ""))
 }
@@ -77,8 +80,9 @@ mod tests {
 
     #[test]
     fn target_of_a_path_is_its_row_or_nothing() {
-        let table = Table::new(&[ROW]);
+        let table = Table::new(&[ROW], ["/b.v1.BService/Do", ROW.path].into_iter());
         assert_eq!(table.target("/a.v1.AService/Do"), Target::Row(ROW));
+        assert_eq!(table.target("/b.v1.BService/Do"), Target::Own("/b.v1.BService/Do"));
         assert_eq!(table.target("/a.v1.AService/Do/"), Target::Unknown);
         assert_eq!(table.target("/a.v1.AService/do"), Target::Unknown);
         assert_eq!(

@@ -5,12 +5,17 @@ use std::error::Error;
 
 use http::HeaderMap;
 use mintmark_fault::{Chain, Fault, Kind};
+use mintmark_service::limit::{self, LimitAnswer, RejectReason};
 use serde_json::Value;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// The `domain` of every `google.rpc.ErrorInfo` that we send.
 pub const DOMAIN: &str = "mintmark";
+
+/// The reason of a message that does not parse.
+const MALFORMED: &str = "MALFORMED_MESSAGE";
+const MALFORMED_SENTENCE: &str = "the message is not valid protobuf for this method";
 
 /// Metadata key with the fault's kind: several kinds share a gRPC code.
 const KIND: &str = "kind";
@@ -40,6 +45,13 @@ pub fn status(fault: Fault) -> Status {
     }
     let code = Code::from(fault.kind().grpc_code());
     Status::with_error_details(code, fault.message().to_owned(), details)
+}
+
+/// A call over its limit: RESOURCE_EXHAUSTED with `RetryInfo`, and the reason and buckets in `ErrorInfo`.
+pub fn over_limit(answer: &LimitAnswer) -> Status {
+    // Whoever refuses says why; the bucket of the caller's own is the likelier one to be full.
+    let reason = answer.reason.unwrap_or(RejectReason::KeyLimit);
+    status(limit::over_limit(reason, &answer.quotas()))
 }
 
 /// The fault that a status of a peer stands for.
@@ -93,6 +105,20 @@ pub(crate) fn is_timed_out(status: &Status) -> bool {
     false
 }
 
+/// What a server says of a message on a stream that it could not read: the sender's mistake where the bytes are no message,
+/// and [`fault_of`] the status otherwise. A client has no use for it: there the sender is the server.
+pub fn unreadable(status: &Status) -> Fault {
+    if status.code() == Code::Internal && is_malformed(status) {
+        return Fault::new(Kind::InvalidInput, MALFORMED, MALFORMED_SENTENCE).caused_by(status.clone());
+    }
+    fault_of(status)
+}
+
+/// The generated code calls a message that does not parse INTERNAL.
+fn is_malformed(status: &Status) -> bool {
+    status.message().starts_with("failed to decode Protobuf message")
+}
+
 fn foreign(status: &Status) -> Fault {
     let kind = if is_broken(status) { Kind::Unavailable } else { Kind::from_grpc(status.code().into()) };
     let sentence = match kind {
@@ -122,10 +148,8 @@ pub(crate) fn dress(headers: &mut HeaderMap) -> Option<Code> {
 
 fn dressed(bare: &Status) -> Status {
     let (code, reason, message) = match bare.code() {
-        // The generated code calls a message that does not parse INTERNAL; it is the sender's mistake.
-        Code::Internal if bare.message().starts_with("failed to decode Protobuf message") => {
-            (Code::InvalidArgument, "MALFORMED_MESSAGE", "the message is not valid protobuf for this method")
-        }
+        // It is the sender's mistake.
+        Code::Internal if is_malformed(bare) => (Code::InvalidArgument, MALFORMED, MALFORMED_SENTENCE),
         Code::OutOfRange => (Code::OutOfRange, "MESSAGE_TOO_LARGE", "the message is larger than 4 MiB"),
         Code::Unimplemented => {
             (Code::Unimplemented, "UNIMPLEMENTED", "this method or encoding is not served here")
@@ -187,6 +211,29 @@ mod tests {
             assert_eq!(fault.members().len(), 4, "kind and field are not members");
             assert_eq!(fault.retry_delay(), Some(Duration::from_millis(1500)));
         }
+    }
+
+    #[test]
+    fn over_limit_is_resource_exhausted_with_retry_info() {
+        let answer = LimitAnswer {
+            allowed: false,
+            limit: 100,
+            tenant_remaining: 900,
+            key_remaining: 0,
+            window: Duration::from_secs(60),
+            reset_at: 1_800_000_000,
+            reset_after: Duration::from_secs(12),
+            refused: vec![limit::Bucket::Key],
+            reason: Some(RejectReason::KeyLimit),
+        };
+        let status = over_limit(&answer);
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        let details = status.get_error_details();
+        let delay = details.retry_info().unwrap().retry_delay.unwrap();
+        assert!((12.0..=18.0).contains(&delay.as_secs_f64()), "{delay:?}");
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.metadata["reason"].as_str()), ("RATE_LIMITED", "key_limit"));
+        assert_eq!(info.metadata["violated-policies"], r#"["key"]"#);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Access {
     ControlToken,
     /// A person's session.
     Session,
+    /// A person's session, or an API key (`X-API-Key`, or as the bearer).
+    SessionOrKey,
     /// Whoever holds the URL: it carries its own proof, which the handler verifies.
     Signed,
 }
@@ -22,7 +24,7 @@ impl Access {
     /// Whether the gate asks for credentials.
     #[must_use]
     pub fn needs_credentials(self) -> bool {
-        matches!(self, Self::ControlToken | Self::Session)
+        matches!(self, Self::ControlToken | Self::Session | Self::SessionOrKey)
     }
 }
 
@@ -31,6 +33,8 @@ impl Access {
 pub struct Credentials {
     /// The value after `Bearer`; `None` when there was no `Authorization` header.
     pub bearer: Option<Secret>,
+    /// The value of `X-API-Key`; only on routes that take one, and there never beside another bearer.
+    pub api_key: Option<Secret>,
 }
 
 /// Judges credentials. Called for routes that need them, before anything else of the request is read.

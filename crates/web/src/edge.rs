@@ -13,9 +13,9 @@ use mintmark_service::{Context, StartError, telemetry};
 use utoipa::openapi::OpenApi;
 
 use crate::body::BodyLimit;
-use crate::pipeline::{self, Row, Shared, Stage};
+use crate::pipeline::{self, Counting, Row, Shared, Stage};
 use crate::route::MakeHandler;
-use crate::{Access, Authenticate, Route, Running, openapi};
+use crate::{Access, Authenticate, Limits, Route, Running, openapi};
 
 /// Longest time from the first byte of a request to its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -36,12 +36,14 @@ pub struct Edge {
     name: &'static str,
     routes: Vec<Route>,
     authenticate: Option<Arc<dyn Authenticate>>,
+    limits: Option<Limits>,
     configure: Vec<Configure>,
     not_found: MakeHandler,
     body_limit: usize,
     deadline: Duration,
     workers: usize,
     headers: Vec<(HeaderName, HeaderValue)>,
+    spans_where_followed: bool,
     address_variable: &'static str,
 }
 
@@ -53,12 +55,14 @@ impl Edge {
             name,
             routes,
             authenticate: None,
+            limits: None,
             configure: Vec::new(),
             not_found: Arc::new(|| web::to(pipeline::unknown_path)),
             body_limit: BODY_LIMIT,
             deadline: DEADLINE,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             headers: Vec::new(),
+            spans_where_followed: false,
             address_variable: "HTTP address",
         }
     }
@@ -67,6 +71,13 @@ impl Edge {
     #[must_use]
     pub fn authenticate(mut self, authenticate: Arc<dyn Authenticate>) -> Self {
         self.authenticate = Some(authenticate);
+        self
+    }
+
+    /// Who counts requests, and refuses those over their limit; without it nothing is limited.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -119,6 +130,15 @@ impl Edge {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// Makes spans only for requests that somebody follows (a collector is configured, or the caller sent a `traceparent`)
+    /// and for those that fail, whose line in the log needs one. A span costs some microseconds: as much as a whole answer
+    /// where answers are cheap. Handlers of such an edge cannot rely on a current span.
+    #[must_use]
+    pub fn spans_where_followed(mut self) -> Self {
+        self.spans_where_followed = true;
         self
     }
 
@@ -204,8 +224,10 @@ impl Edge {
         let shared = Arc::new(Shared {
             service: self.name,
             authenticate: self.authenticate,
+            counting: self.limits.map(Counting::new),
             deadline: self.deadline,
             headers: self.headers,
+            spans_where_followed: self.spans_where_followed,
             duration: telemetry::seconds_histogram("http.server.request.duration", about),
         });
         let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
@@ -272,6 +294,7 @@ impl PlannedPath {
         let row = |route: &Route| Row {
             method: route.method().clone(),
             access: route.access(),
+            limit: route.how_limited(),
             deadline: route.own_deadline(),
             body_limit: route.own_body_limit().map(BodyLimit),
             span_name: format!("{} {}", route.method(), route.template()),

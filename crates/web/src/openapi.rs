@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use actix_web::http::Method;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Components, ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -14,6 +16,9 @@ use crate::{Access, ProblemDocument, Route};
 const CONTROL_TOKEN: &str = "controlToken";
 /// Name of the security scheme of `Access::Session`.
 const SESSION: &str = "session";
+
+/// Name of the security scheme of a key in `X-API-Key`.
+const API_KEY: &str = "apiKey";
 
 /// Completes a document from the table: the security of each operation from its row's access, a problem document for every
 /// answer that is not described, and the schemas and schemes that these name.
@@ -32,6 +37,8 @@ pub fn complete(mut document: OpenApi, routes: &[Route]) -> OpenApi {
     let about = "the platform's control token; accepted by the control plane alone";
     components.add_security_scheme(CONTROL_TOKEN, bearer("opaque", about));
     components.add_security_scheme(SESSION, bearer("JWT", "a person's session"));
+    let in_header = ApiKeyValue::with_description("X-API-Key", "an API key; as a bearer it is taken too");
+    components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(in_header)));
     document
 }
 
@@ -90,6 +97,9 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
         Access::Public | Access::Signed => Vec::new(),
         Access::ControlToken => vec![SecurityRequirement::new(CONTROL_TOKEN, none)],
         Access::Session => vec![SecurityRequirement::new(SESSION, none)],
+        Access::SessionOrKey => {
+            vec![SecurityRequirement::new(SESSION, none.clone()), SecurityRequirement::new(API_KEY, none)]
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The stages that every request passes, on its way in and out.
 
 mod gate;
+mod limit;
 mod observe;
 mod request_id;
+mod unverified;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,15 +18,15 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures::FutureExt;
 use mintmark_fault::{Fault, Kind};
-use mintmark_service::config::Secret;
 use opentelemetry::metrics::Histogram;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
+pub(crate) use limit::Counting;
 pub use request_id::RequestId;
 
 use crate::body::BodyLimit;
 use crate::problem::{Problem, render};
-use crate::{Access, Authenticate};
+use crate::{Access, Authenticate, Limit};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,8 +34,12 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct Shared {
     pub service: &'static str,
     pub authenticate: Option<Arc<dyn Authenticate>>,
+    /// None: nothing is limited.
+    pub counting: Option<Counting>,
     pub deadline: Duration,
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// A request that nobody follows and that does not fail gets no span.
+    pub spans_where_followed: bool,
     pub duration: Histogram<f64>,
 }
 
@@ -41,6 +47,7 @@ pub(crate) struct Shared {
 pub(crate) struct Row {
     pub method: Method,
     pub access: Access,
+    pub limit: Limit,
     pub deadline: Option<Duration>,
     pub body_limit: Option<BodyLimit>,
     /// `GET /v1/brands/{brandId}`: the span's name, made once.
@@ -69,22 +76,32 @@ pub(crate) async fn run(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
+    let row = stage.rows.iter().find(|row| row.method == *request.method());
+    gate::drop_stray_control_tokens(stage.shared.service, row.map(|row| row.access), &mut request);
     let credentials = gate::take_credentials(&mut request);
     let id = RequestId::of(request.headers());
-    let row = stage.rows.iter().find(|row| row.method == *request.method());
-    let span = observe::span(&request, &stage.template, row.map(|row| row.span_name.as_str()), &id);
     request.extensions_mut().insert(id.clone());
     if let Some(limit) = row.and_then(|row| row.body_limit) {
         request.extensions_mut().insert(limit);
     }
     let method = request.method().clone();
     let original = request.request().clone();
+    let named = row.map(|row| row.span_name.as_str());
+    let spanned = || observe::span(&original, &stage.template, named, &id);
+    let followed = !stage.shared.spans_where_followed || observe::is_followed(&original);
+    let mut span = if followed { spanned() } else { Span::none() };
 
     let outcome = within_deadline(&stage, row, credentials, request, next).instrument(span.clone()).await;
+    let failed = outcome.as_ref().map_or(true, |response| response.response().error().is_some());
+    if failed && span.is_none() {
+        // For the line in the log.
+        span = spanned();
+    }
     let mut response = span.in_scope(|| match outcome {
         Ok(response) => with_problem(response, &id),
-        Err(ended) => ServiceResponse::new(original, refuse(&ended, &stage, &id)),
+        Err(ended) => ServiceResponse::new(original.clone(), refuse(&ended, &stage, &id)),
     });
+    limit::complete(&original, response.headers_mut());
     complete_headers(&mut response, &stage.shared, &id);
     observe::finish(&stage, &span, &method, response.status(), started.elapsed());
     Ok(response)
@@ -93,7 +110,7 @@ pub(crate) async fn run(
 async fn within_deadline(
     stage: &Stage,
     row: Option<&Row>,
-    credentials: Result<Option<Secret>, Fault>,
+    credentials: gate::Taken,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Ended> {
@@ -103,7 +120,7 @@ async fn within_deadline(
     let deadline = row.and_then(|row| row.deadline).unwrap_or(stage.shared.deadline);
     let work = async {
         if let Some(row) = row {
-            gate::admit(&stage.shared, row.access, credentials, &request).await.map_err(Ended::Fault)?;
+            gate::admit(&stage.shared, row, credentials, &request).await.map_err(Ended::Fault)?;
         }
         handle(request, next).await
     };

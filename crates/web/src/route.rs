@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::{FromRequest, Handler, Responder, web};
 
-use crate::Access;
+use crate::{Access, Limit};
 
 /// Makes the handler anew for each worker thread.
 pub(crate) type MakeHandler = Arc<dyn Fn() -> actix_web::Route + Send + Sync>;
@@ -19,6 +19,7 @@ pub struct Route {
     path: &'static str,
     template: String,
     access: Access,
+    limit: Limit,
     deadline: Option<Duration>,
     body_limit: Option<usize>,
     pub(crate) handler: MakeHandler,
@@ -51,7 +52,16 @@ impl Route {
     {
         let own_method = method.clone();
         let handler = Arc::new(move || web::method(own_method.clone()).to(handler.clone()));
-        Self { method, path, template: template(path), access, deadline: None, body_limit: None, handler }
+        Self {
+            method,
+            path,
+            template: template(path),
+            access,
+            limit: Limit::of(access),
+            deadline: None,
+            body_limit: None,
+            handler,
+        }
     }
 
     /// Another deadline than the edge's.
@@ -65,6 +75,13 @@ impl Route {
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = Some(bytes);
+        self
+    }
+
+    /// Another way to be limited than the one that follows from the access.
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -90,6 +107,10 @@ impl Route {
     #[must_use]
     pub fn access(&self) -> Access {
         self.access
+    }
+
+    pub(crate) fn how_limited(&self) -> Limit {
+        self.limit
     }
 
     pub(crate) fn own_body_limit(&self) -> Option<usize> {

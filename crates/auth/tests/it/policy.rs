@@ -3,12 +3,13 @@ use std::time::Duration;
 
 use mintmark_auth::action::{CreateBrand, PublishCodes, SubmitMint, ViewBatch};
 use mintmark_auth::{
-    Actor, BrandRole, ControlToken, EvidenceRole, OnBrand, OnTenant, Principal, ServiceVerifier, Session,
-    SessionMinter, SessionVerifier, Standing, TokenSource, TrustStore, audience, authorize, control, matrix,
-    scope,
+    Actor, ApiKeyCaller, ApiScope, BrandRole, ControlToken, EvidenceRole, Impersonator, IssuedKey,
+    KeyEnvironment, KeyStanding, OnBrand, OnTenant, PresentedKey, Principal, ServiceVerifier, Session,
+    SessionMinter, SessionVerifier, Standing, Tier, TokenSource, TrustBundle, TrustStore, audience,
+    authorize, control, matrix, scope,
 };
 use mintmark_fault::{Fault, Kind};
-use mintmark_ids::{BrandId, ServiceName, TenantId, UserId};
+use mintmark_ids::{ApiKeyId, BrandId, ServiceName, TenantId, UserId};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
@@ -35,11 +36,38 @@ fn person(tenant: &TenantId, standing: Standing) -> Principal {
         Duration::from_secs(60),
     );
     let verifier = SessionVerifier::new(forge.key(), ISSUER);
-    Principal::Session(Session::new(verifier.verify(minted.expose()).unwrap(), standing))
+    Principal::Session(Session::new(verifier.verify(minted.expose()).unwrap(), standing, Tier::Free))
 }
 
 fn with_role(tenant: &TenantId, brand: BrandId, role: BrandRole) -> Principal {
     person(tenant, Standing { brands: vec![(brand, role)], ..Standing::default() })
+}
+
+/// Somebody with a key who acts as an owner who is also a tenant administrator.
+fn impersonated(tenant: &TenantId, brand: BrandId) -> Principal {
+    let forge = Forge::new();
+    let minter = SessionMinter::new(forge.key(), ISSUER, Duration::from_secs(60));
+    let by = Impersonator::ApiKey(ApiKeyId::new());
+    let minted = minter.impersonate(UserId::new(), tenant, Duration::from_secs(60), by);
+    let verified = SessionVerifier::new(forge.key(), ISSUER).verify(minted.expose()).unwrap();
+    let standing =
+        Standing { tenant_admin: true, brands: vec![(brand, BrandRole::Owner)], ..Standing::default() };
+    Principal::Session(Session::new(verified, standing, Tier::Free))
+}
+
+/// A key of a tenant administrator.
+fn api_key(tenant: &TenantId, scopes: &[ApiScope]) -> Principal {
+    let issued = IssuedKey::generate(KeyEnvironment::Test);
+    let verified = PresentedKey::parse(issued.expose()).unwrap().verify(Some(issued.digest())).unwrap();
+    let standing = KeyStanding {
+        tenant: tenant.clone(),
+        creator: UserId::new(),
+        creator_standing: Standing { tenant_admin: true, ..Standing::default() },
+        scopes: scopes.to_vec(),
+        tier: Tier::Free,
+        tenant_tier: Tier::Free,
+    };
+    Principal::ApiKey(ApiKeyCaller::new(verified, standing))
 }
 
 /// Through a real token.
@@ -48,6 +76,17 @@ fn service(tenant: &TenantId, scopes: &[&'static str]) -> Principal {
     let source = TokenSource::new(ServiceName::ControlPlane, forge.key(), ISSUER);
     let token = source.for_tenant(audience::RESOLVER, tenant, scopes);
     let verifier = ServiceVerifier::new(TrustStore::fixed(forge.bundle()), audience::RESOLVER);
+    Principal::Service(verifier.verify(token.expose()).unwrap())
+}
+
+/// Whoever may ask the rate limiter, through a real token.
+fn limiter(tenant: &TenantId) -> Principal {
+    let forge = Forge::new();
+    let grants: &[(&str, &[&str])] = &[(audience::RATELIMIT, &[scope::RATELIMIT_CHECK])];
+    let bundle = TrustBundle::new(ISSUER, vec![forge.trusted(ServiceName::ControlPlane, grants)]).unwrap();
+    let source = TokenSource::new(ServiceName::ControlPlane, forge.key(), ISSUER);
+    let token = source.for_tenant(audience::RATELIMIT, tenant, &[scope::RATELIMIT_CHECK]);
+    let verifier = ServiceVerifier::new(TrustStore::fixed(bundle), audience::RATELIMIT);
     Principal::Service(verifier.verify(token.expose()).unwrap())
 }
 
@@ -72,10 +111,16 @@ fn policy_matches_golden_file() {
         ("member", with_role(&own, brand, BrandRole::Member)),
         ("elsewhere", with_role(&own, another, BrandRole::Owner)),
         ("evidence", person(&own, evidence)),
+        ("act.owner", impersonated(&own, brand)),
         ("foreign", with_role(&foreign, brand, BrandRole::Owner)),
+        ("key.all", api_key(&own, &[ApiScope::Enterprise])),
+        ("key.read", api_key(&own, &[ApiScope::AdminRead, ApiScope::Public])),
+        ("key.export", api_key(&own, &[ApiScope::ExportsRead])),
+        ("key.other", api_key(&foreign, &[ApiScope::Enterprise])),
         ("publisher", service(&own, &[scope::DIRECTORY_PUBLISH])),
         ("revoker", service(&own, &[scope::DIRECTORY_REVOKE])),
         ("reader", service(&own, &[scope::DIRECTORY_READ])),
+        ("limiter", limiter(&own)),
         (
             "svc.other",
             service(&foreign, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
@@ -84,17 +129,18 @@ fn policy_matches_golden_file() {
     let mut printed = String::from(concat!(
         "# What each kind of caller may do to tenant acme and its brand: yes, or the HTTP status of the refusal.\n",
         "# elsewhere: owner of another brand of acme. evidence: all evidence roles, no brand. foreign: owner in another\n",
-        "# tenant. publisher, revoker, reader: service tokens for acme with one scope. svc.other: all three, another tenant.\n",
+        "# tenant. act.owner: somebody who acts as an owner and tenant administrator. key.all: an `enterprise` key of a tenant\n",
+        "# administrator; key.read: admin:read and public; key.export: exports:read; key.other: `enterprise` elsewhere. publisher, revoker, reader, limiter: service tokens for acme with one scope. svc.other: all three, another tenant.\n",
         "# Printed by tests/it/policy.rs; UPDATE_GOLDEN=1 rewrites it.\n",
     ));
     write!(printed, "{:<18}{:<25}{:<10}", "action", "needs", "on").unwrap();
     for (name, _) in &callers {
-        write!(printed, "{name:<10}").unwrap();
+        write!(printed, "{name:<11}").unwrap();
     }
     for row in matrix() {
         write!(printed, "\n{:<18}{:<25}{:<10}", row.action, row.rule, row.target).unwrap();
         for (_, caller) in &callers {
-            write!(printed, "{:<10}", outcome(row.decide(caller, &own, brand))).unwrap();
+            write!(printed, "{:<11}", outcome(row.decide(caller, &own, brand))).unwrap();
         }
     }
     let printed: String = printed.lines().map(|line| line.trim_end().to_owned() + "\n").collect();

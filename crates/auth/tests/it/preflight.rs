@@ -27,7 +27,8 @@ fn session(standing: Standing) -> Session {
     let forge = Forge::new();
     let minute = Duration::from_secs(60);
     let minted = SessionMinter::new(forge.key(), ISSUER, minute).mint(UserId::new(), &tenant(), minute);
-    Session::new(SessionVerifier::new(forge.key(), ISSUER).verify(minted.expose()).unwrap(), standing)
+    let verified = SessionVerifier::new(forge.key(), ISSUER).verify(minted.expose()).unwrap();
+    Session::new(verified, standing, Tier::Free)
 }
 
 fn operator_grant(asked: &[&str]) -> PreflightGrant {

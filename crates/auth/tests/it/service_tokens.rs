@@ -95,6 +95,9 @@ fn verify_refuses_claims_that_are_not_right() {
         let token = forge.sign(&forge.header(), &with(claims(), member, value.clone()));
         assert_eq!(verifier.verify(&token).unwrap_err(), expected, "{member}: {value}");
     }
+    // Within the leeway, and over before it begins.
+    let never = with(with(claims(), "nbf", json!(now() + 4)), "exp", json!(now() + 4));
+    assert_eq!(verifier.verify(&forge.sign(&forge.header(), &never)).unwrap_err(), E::Claims);
 }
 
 #[test]

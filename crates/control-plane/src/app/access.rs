@@ -20,7 +20,7 @@ pub fn tenant(who: &Principal) -> Result<&TenantId> {
 pub fn session(who: &Principal) -> Result<&Session> {
     match who {
         Principal::Session(session) => Ok(session),
-        Principal::Control(_) | Principal::Service(_) => Err(Fault::unauthenticated()),
+        Principal::Control(_) | Principal::ApiKey(_) | Principal::Service(_) => Err(Fault::unauthenticated()),
     }
 }
 
@@ -33,12 +33,22 @@ pub async fn judged<A: Action>(
     resource: (&'static str, String),
 ) -> Result<Permit<A>> {
     let judgement = authorize(who, on);
-    if let Err(fault) = &judgement
-        && fault.kind() == Kind::Forbidden
-    {
-        note_refusal::<A>(conn, who, resource).await;
+    if let Err(fault) = &judgement {
+        note_if_forbidden::<A>(conn, who, fault, resource).await;
     }
     judgement
+}
+
+/// Puts a refusal into the audit that a use case found itself, where it is a 403. Outside of any transaction.
+pub async fn note_if_forbidden<A: Action>(
+    conn: &mut AsyncPgConnection,
+    who: &Principal,
+    fault: &Fault,
+    resource: (&'static str, String),
+) {
+    if fault.kind() == Kind::Forbidden {
+        note_refusal::<A>(conn, who, resource).await;
+    }
 }
 
 /// The answer is the refusal in any case: a database that cannot take the entry must not turn it into another one.

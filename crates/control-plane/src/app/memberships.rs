@@ -2,7 +2,7 @@
 
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::action::AdministerTenant;
-use mintmark_auth::policy::{OnPlatform, OnTenant, Permit, authorize};
+use mintmark_auth::policy::{Action, OnPlatform, OnTenant, Permit, authorize};
 use mintmark_auth::{BrandRole, EvidenceRole, Principal};
 use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Result};
@@ -39,7 +39,7 @@ impl Memberships {
         let mut conn = self.pool.get().await?;
         let tenant =
             users::tenant_of(&mut conn, &finding, user).await.map_err(|fault| fault.field("userId"))?;
-        let permit = authorize(who, OnTenant(tenant))?;
+        let permit = authorize::<AdministerTenant>(who, OnTenant(tenant))?;
         transaction("membership.create", &mut conn, async |conn: &mut AsyncPgConnection| {
             let made = memberships::insert(conn, &permit, user, grant).await?;
             audit::record(conn, &act(&permit, "MEMBERSHIP_GRANTED", &made)).await?;
@@ -75,7 +75,7 @@ impl Memberships {
         let finding = authorize(who, OnPlatform)?;
         let mut conn = self.pool.get().await?;
         let tenant = memberships::tenant_of(&mut conn, &finding, id).await?;
-        let permit = authorize(who, OnTenant(tenant))?;
+        let permit = authorize::<AdministerTenant>(who, OnTenant(tenant))?;
         transaction("membership.delete", &mut conn, async |conn: &mut AsyncPgConnection| {
             let gone = memberships::delete(conn, &permit, id).await?;
             audit::record(conn, &act(&permit, "MEMBERSHIP_REMOVED", &gone)).await?;
@@ -85,8 +85,8 @@ impl Memberships {
     }
 }
 
-fn act<'a>(
-    permit: &'a Permit<AdministerTenant>,
+pub(super) fn act<'a, A: Action<On = OnTenant>>(
+    permit: &'a Permit<A>,
     action: &'static str,
     membership: &Membership,
 ) -> AuditEvent<'a> {
@@ -96,7 +96,7 @@ fn act<'a>(
 }
 
 /// A brand's roles need a brand; the evidence roles hold for the tenant and must not name one.
-fn grant(brand: Option<BrandId>, role: &str) -> Result<Grant> {
+pub(super) fn grant(brand: Option<BrandId>, role: &str) -> Result<Grant> {
     match (brand, role.parse::<BrandRole>(), role.parse::<EvidenceRole>()) {
         (Some(brand), Ok(role), _) => Ok(Grant::Brand(brand, role)),
         (None, _, Ok(role)) => Ok(Grant::Evidence(role)),

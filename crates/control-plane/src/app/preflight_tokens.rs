@@ -44,9 +44,11 @@ impl PreflightTokens {
         brand: Option<BrandId>,
     ) -> Result<PreflightToken> {
         let session = access::session(who)?;
-        let permit = authorize::<RequestPreflightToken>(who, OnTenant(session.tenant().clone()))?;
-        let asked = PreflightScopes::parse(asked)?;
         let mut conn = self.pool.get().await?;
+        let (tenant, resource) = (session.tenant().clone(), ("tenant", session.tenant().to_string()));
+        let permit: Permit<RequestPreflightToken> =
+            access::judged(&mut conn, who, OnTenant(tenant), resource).await?;
+        let asked = PreflightScopes::parse(asked)?;
         if let Some(brand) = brand {
             scopes::of_brand(&mut conn, permit.tenant(), brand)
                 .await

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
-use mintmark_auth::Actor;
+use mintmark_auth::{Actor, action};
 use mintmark_ids::{BatchId, BrandId, ProductId};
-use mintmark_web::{Access, Answer, Body, Caller, List, Page, PathOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, Later, List, Page, PathOf, Route};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -13,6 +13,7 @@ use super::idempotency;
 use super::paging::{self, PageParams};
 use crate::app::batches::{Batches, Order, Progress, Tracked};
 use crate::app::idempotency::Request;
+use crate::app::rights::Rights;
 use crate::store::batches::Failure;
 
 /// The part of the OpenAPI document about batches.
@@ -139,13 +140,14 @@ impl From<Tracked> for BatchView {
     params(("brandId" = String, Path), ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters")),
     responses((status = 202, body = BatchView)))]
 async fn submit(
-    batches: web::Data<Batches>,
+    (batches, rights): (web::Data<Batches>, web::Data<Rights>),
     Caller(who): Caller,
     brand: PathOf<BrandId>,
     http: HttpRequest,
-    body: Body<NewBatchBody>,
+    body: Later<Body<NewBatchBody>>,
 ) -> Answer {
     let brand = brand.0;
+    let body = body.after(rights.brand::<action::SubmitMint>(&who, brand)).await?;
     let (key, fingerprint) = (idempotency::key(&http), body.fingerprint());
     let request =
         || Request::required("POST", format!("/v1/brands/{brand}/batches"), key.as_deref(), fingerprint);
@@ -166,11 +168,12 @@ fn render(batch: &Tracked) -> Value {
     params(("brandId" = String, Path), PageParams),
     responses((status = 200, body = List<BatchView>)))]
 async fn list(
-    batches: web::Data<Batches>,
+    (batches, rights): (web::Data<Batches>, web::Data<Rights>),
     Caller(who): Caller,
     brand: PathOf<BrandId>,
-    page: Page,
+    page: Later<Page>,
 ) -> Answer {
+    let page = page.after(rights.brand::<action::ViewBatch>(&who, brand.0)).await?;
     let slice = batches.list(&who, brand.0, paging::window(&page)).await?;
     Ok(HttpResponse::Ok().json(paging::list(slice, BatchView::from)))
 }

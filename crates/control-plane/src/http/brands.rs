@@ -3,13 +3,15 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
+use mintmark_auth::action;
 use mintmark_ids::BrandId;
-use mintmark_web::{Access, Answer, Body, Caller, List, Page, PathOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, Later, List, Page, PathOf, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::brands::Brands;
+use crate::app::rights::Rights;
 use crate::store::brands::Brand;
 
 /// The part of the OpenAPI document about brands.
@@ -54,7 +56,12 @@ impl From<Brand> for BrandView {
 #[utoipa::path(
     post, path = "/v1/brands", tag = "brands", request_body = NewBrandBody,
     responses((status = 201, body = BrandView)))]
-async fn create(brands: web::Data<Brands>, Caller(who): Caller, body: Body<NewBrandBody>) -> Answer {
+async fn create(
+    (brands, rights): (web::Data<Brands>, web::Data<Rights>),
+    Caller(who): Caller,
+    body: Later<Body<NewBrandBody>>,
+) -> Answer {
+    let body = body.after(rights.tenant::<action::CreateBrand>(&who)).await?;
     let brand = brands.create(&who, &body.name).await?;
     let location = format!("/v1/brands/{}", brand.id);
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(BrandView::from(brand)))

@@ -2,15 +2,16 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
-use mintmark_auth::Actor;
+use mintmark_auth::{Actor, action};
 use mintmark_ids::{BatchId, EventId};
-use mintmark_web::{Access, Answer, Caller, List, Page, PathOf, Route};
+use mintmark_web::{Access, Answer, Caller, Later, List, Page, PathOf, Route};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::events::Events;
+use crate::app::rights::Rights;
 use crate::store::events::Event;
 
 /// The part of the OpenAPI document about histories.
@@ -32,7 +33,7 @@ pub struct EventView {
     /// `user:usr_…` or `service:…`.
     #[schema(value_type = String)]
     actor: Actor,
-    /// `batch.created`, `batch.minting`, `batch.sealed`, `batch.failed`, `batch.cancel_requested`, `batch.cancelled`,
+    /// `batch.created`, `batch.minting`, `batch.sealed`, `batch.failed`, `batch.serials_moved`, `batch.cancel_requested`, `batch.cancelled`,
     /// `batch.revoked`, `batch.codes_revoked`, `batch.secret_destroyed`, `code.revealed`, `export.created` …
     #[schema(example = "batch.sealed")]
     kind: String,
@@ -51,7 +52,13 @@ impl From<Event> for EventView {
     get, path = "/v1/batches/{batchId}/events", tag = "batches",
     params(("batchId" = String, Path), PageParams),
     responses((status = 200, body = List<EventView>)))]
-async fn list(events: web::Data<Events>, Caller(who): Caller, batch: PathOf<BatchId>, page: Page) -> Answer {
+async fn list(
+    (events, rights): (web::Data<Events>, web::Data<Rights>),
+    Caller(who): Caller,
+    batch: PathOf<BatchId>,
+    page: Later<Page>,
+) -> Answer {
+    let page = page.after(rights.batch::<action::ViewBatch>(&who, batch.0)).await?;
     let slice = events.list(&who, batch.0, paging::window(&page)).await?;
     Ok(HttpResponse::Ok().json(paging::list(slice, EventView::from)))
 }

@@ -3,9 +3,10 @@
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
+use mintmark_auth::action;
 use mintmark_ids::{BatchId, ExportId};
 use mintmark_objects::SignedUrl;
-use mintmark_web::{Access, Answer, Body, Caller, List, Page, PathOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, Later, List, Page, PathOf, Route};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -16,6 +17,7 @@ use super::paging::{self, PageParams};
 use crate::app::exports::{Download, Exports, Tracked};
 use crate::app::idempotency::Request;
 use crate::app::pack::hex;
+use crate::app::rights::Rights;
 use crate::store::exports::{StoredIndex, StoredPart};
 
 /// The part of the OpenAPI document about exports.
@@ -159,13 +161,14 @@ impl From<(StoredIndex, SignedUrl)> for IndexView {
     params(("batchId" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "1 to 255 visible ASCII characters")),
     responses((status = 202, body = ExportView)))]
 async fn create(
-    exports: web::Data<Exports>,
+    (exports, rights): (web::Data<Exports>, web::Data<Rights>),
     Caller(who): Caller,
     batch: PathOf<BatchId>,
     http: HttpRequest,
-    body: Body<NewExportBody>,
+    body: Later<Body<NewExportBody>>,
 ) -> Answer {
     let batch = batch.0;
+    let body = body.after(rights.batch::<action::GenerateExport>(&who, batch)).await?;
     let (key, fingerprint) = (idempotency::key(&http), body.fingerprint());
     let request =
         || Request::optional("POST", format!("/v1/batches/{batch}/exports"), key.as_deref(), fingerprint);
@@ -185,11 +188,12 @@ fn render(export: &Tracked) -> Value {
     params(("batchId" = String, Path), PageParams),
     responses((status = 200, body = List<ExportView>)))]
 async fn list(
-    exports: web::Data<Exports>,
+    (exports, rights): (web::Data<Exports>, web::Data<Rights>),
     Caller(who): Caller,
     batch: PathOf<BatchId>,
-    page: Page,
+    page: Later<Page>,
 ) -> Answer {
+    let page = page.after(rights.batch::<action::ViewBatch>(&who, batch.0)).await?;
     let slice = exports.list(&who, batch.0, paging::window(&page)).await?;
     Ok(HttpResponse::Ok().json(paging::list(slice, ExportView::from)))
 }

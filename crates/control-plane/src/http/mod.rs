@@ -1,11 +1,15 @@
 //! The HTTP edge: the table of routes, and handlers that translate between requests and use cases.
 
+pub mod admin;
+pub mod api_keys;
+pub mod audit_exports;
 pub mod authenticate;
 pub mod batches;
 pub mod brands;
 pub mod events;
 pub mod exports;
 pub mod idempotency;
+pub mod limits;
 pub mod memberships;
 pub mod objects;
 pub mod openapi;
@@ -31,6 +35,9 @@ pub fn routes() -> Vec<Route> {
         memberships::routes(),
         sessions::routes(),
         brands::routes(),
+        api_keys::routes(),
+        admin::routes(),
+        audit_exports::routes(),
         preflight_tokens::routes(),
         products::routes(),
         presentation::routes(),

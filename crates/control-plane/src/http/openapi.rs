@@ -14,8 +14,8 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr};
 use utoipa_swagger_ui::Config;
 
 use super::{
-    batches, brands, events, exports, memberships, objects, operations, preflight_tokens, presentation,
-    products, scans, sessions, tenants, tokens, users, wellknown,
+    admin, api_keys, audit_exports, batches, brands, events, exports, memberships, objects, operations,
+    preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users, wellknown,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -30,6 +30,9 @@ pub fn document() -> OpenApiDocument {
         ("memberships", memberships::Doc::openapi()),
         ("sessions", sessions::Doc::openapi()),
         ("brands", brands::Doc::openapi()),
+        ("api-keys", api_keys::Doc::openapi()),
+        ("administration", admin::Doc::openapi()),
+        ("audit-exports", audit_exports::Doc::openapi()),
         ("preflight-tokens", preflight_tokens::Doc::openapi()),
         ("products", products::Doc::openapi()),
         ("presentation", presentation::Doc::openapi()),

@@ -2,14 +2,16 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use mintmark_auth::action;
 use mintmark_ids::BatchId;
-use mintmark_web::{Access, Answer, Body, Caller, PathOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, Later, PathOf, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::batches::BatchView;
 use crate::app::cancel::Cancellations;
 use crate::app::revoke::Revocations;
+use crate::app::rights::Rights;
 use crate::app::secrets::Secrets;
 use crate::store::batches::BatchState;
 use crate::store::operations::CodesRevoked;
@@ -94,11 +96,12 @@ async fn cancel(cancellations: web::Data<Cancellations>, Caller(who): Caller, id
     post, path = "/v1/batches/{batchId}/revoke", tag = "batches", request_body = RevokeBody,
     params(("batchId" = String, Path)), responses((status = 200, body = BatchView)))]
 async fn revoke(
-    revocations: web::Data<Revocations>,
+    (revocations, rights): (web::Data<Revocations>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<BatchId>,
-    body: Body<RevokeBody>,
+    body: Later<Body<RevokeBody>>,
 ) -> Answer {
+    let body = body.after(rights.batch::<action::RevokeBatch>(&who, id.0)).await?;
     let tracked = revocations.batch(&who, id.0, &body.reason).await?;
     Ok(HttpResponse::Ok().json(BatchView::from(tracked)))
 }
@@ -108,11 +111,12 @@ async fn revoke(
     post, path = "/v1/batches/{batchId}/codes/revoke", tag = "batches", request_body = RevokeCodesBody,
     params(("batchId" = String, Path)), responses((status = 200, body = RevokedCodesView)))]
 async fn revoke_codes(
-    revocations: web::Data<Revocations>,
+    (revocations, rights): (web::Data<Revocations>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<BatchId>,
-    body: Body<RevokeCodesBody>,
+    body: Later<Body<RevokeCodesBody>>,
 ) -> Answer {
+    let body = body.after(rights.batch::<action::RevokeBatch>(&who, id.0)).await?;
     let counts = revocations.codes(&who, id.0, &body.codes, &body.reason).await?;
     Ok(HttpResponse::Ok().json(RevokedCodesView::from(counts)))
 }
@@ -122,11 +126,12 @@ async fn revoke_codes(
     post, path = "/v1/batches/{batchId}/secret/destroy", tag = "batches", request_body = DestroyBody,
     params(("batchId" = String, Path)), responses((status = 200, body = BatchView)))]
 async fn destroy_secret(
-    secrets: web::Data<Secrets>,
+    (secrets, rights): (web::Data<Secrets>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<BatchId>,
-    body: Body<DestroyBody>,
+    body: Later<Body<DestroyBody>>,
 ) -> Answer {
+    let body = body.after(rights.batch::<action::DestroyBatchSecret>(&who, id.0)).await?;
     let tracked = secrets.destroy(&who, id.0, &body.confirm).await?;
     Ok(HttpResponse::Ok().json(BatchView::from(tracked)))
 }

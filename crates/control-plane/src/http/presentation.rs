@@ -2,13 +2,15 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
+use mintmark_auth::action;
 use mintmark_ids::{BrandId, ProductId};
 use mintmark_look::{Image, MAX_BYTES};
-use mintmark_web::{Access, Answer, Body, Caller, FileBody, PathOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, FileBody, Later, PathOf, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use crate::app::presentation::{Presentation, Presentations, Upload};
+use crate::app::rights::Rights;
 
 /// The part of the OpenAPI document about looks.
 #[derive(OpenApi)]
@@ -110,11 +112,12 @@ async fn find(looks: web::Data<Presentations>, Caller(who): Caller, brand: PathO
     put, path = "/v1/brands/{brandId}/presentation", tag = "brands", params(("brandId" = String, Path)),
     request_body = PresentationBody, responses((status = 200, body = PresentationView)))]
 async fn set_colour(
-    looks: web::Data<Presentations>,
+    (looks, rights): (web::Data<Presentations>, web::Data<Rights>),
     Caller(who): Caller,
     brand: PathOf<BrandId>,
-    body: Body<PresentationBody>,
+    body: Later<Body<PresentationBody>>,
 ) -> Answer {
+    let body = body.after(rights.brand::<action::UpdateBrand>(&who, brand.0)).await?;
     looks.set_colour(&who, brand.0, Some(&body.primary_colour)).await?;
     Ok(HttpResponse::Ok().json(PresentationView::from(looks.find(&who, brand.0).await?)))
 }
@@ -145,11 +148,12 @@ async fn logo(looks: web::Data<Presentations>, Caller(who): Caller, brand: PathO
     put, path = "/v1/brands/{brandId}/logo", tag = "brands", params(("brandId" = String, Path)),
     request_body(content = Vec<u8>, content_type = "image/png"), responses((status = 204)))]
 async fn set_logo(
-    looks: web::Data<Presentations>,
+    (looks, rights): (web::Data<Presentations>, web::Data<Rights>),
     Caller(who): Caller,
     brand: PathOf<BrandId>,
-    body: FileBody,
+    body: Later<FileBody>,
 ) -> Answer {
+    let body = body.after(rights.brand::<action::UpdateBrand>(&who, brand.0)).await?;
     looks.set_logo(&who, brand.0, Some(upload(body))).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -176,11 +180,12 @@ async fn picture(looks: web::Data<Presentations>, Caller(who): Caller, product: 
     put, path = "/v1/products/{productId}/picture", tag = "products", params(("productId" = String, Path)),
     request_body(content = Vec<u8>, content_type = "image/png"), responses((status = 204)))]
 async fn set_picture(
-    looks: web::Data<Presentations>,
+    (looks, rights): (web::Data<Presentations>, web::Data<Rights>),
     Caller(who): Caller,
     product: PathOf<ProductId>,
-    body: FileBody,
+    body: Later<FileBody>,
 ) -> Answer {
+    let body = body.after(rights.product::<action::UpdateProduct>(&who, product.0)).await?;
     looks.set_picture(&who, product.0, Some(upload(body))).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -3,13 +3,15 @@
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
+use mintmark_auth::action;
 use mintmark_ids::{BrandId, ProductId};
-use mintmark_web::{Access, Answer, Body, Caller, List, Page, PathOf, QueryOf, Route};
+use mintmark_web::{Access, Answer, Body, Caller, Later, List, Page, PathOf, QueryOf, Route};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::products::Products;
+use crate::app::rights::Rights;
 use crate::store::products::{Product, ProductChange};
 
 /// The part of the OpenAPI document about products.
@@ -120,11 +122,12 @@ async fn create(products: web::Data<Products>, Caller(who): Caller, body: Body<N
     get, path = "/v1/products", tag = "products", params(OfBrand, PageParams),
     responses((status = 200, body = List<ProductView>)))]
 async fn list(
-    products: web::Data<Products>,
+    (products, rights): (web::Data<Products>, web::Data<Rights>),
     Caller(who): Caller,
     of: QueryOf<OfBrand>,
-    page: Page,
+    page: Later<Page>,
 ) -> Answer {
+    let page = page.after(rights.brand::<action::ViewProduct>(&who, of.0.brand_id)).await?;
     let slice = products.list(&who, of.0.brand_id, paging::window(&page)).await?;
     Ok(HttpResponse::Ok().json(paging::list(slice, ProductView::from)))
 }
@@ -145,11 +148,12 @@ async fn find(products: web::Data<Products>, Caller(who): Caller, id: PathOf<Pro
     params(("productId" = String, Path)), request_body = ProductChangeBody,
     responses((status = 200, body = ProductView)))]
 async fn update(
-    products: web::Data<Products>,
+    (products, rights): (web::Data<Products>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<ProductId>,
-    body: Body<ProductChangeBody>,
+    body: Later<Body<ProductChangeBody>>,
 ) -> Answer {
+    let body = body.after(rights.product::<action::UpdateProduct>(&who, id.0)).await?;
     let ProductChangeBody { name, destination_template } = body.into_inner();
     let product = products.update(&who, id.0, ProductChange { name, destination_template }).await?;
     Ok(HttpResponse::Ok().json(ProductView::from(product)))

@@ -2,13 +2,16 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, NaiveDate, Utc};
+use mintmark_auth::action;
+use mintmark_fault::Fault;
 use mintmark_ids::{BatchId, BrandId, ProductId};
-use mintmark_web::{Access, Answer, Caller, PathOf, QueryOf, Route};
+use mintmark_web::{Access, Answer, Caller, Later, PathOf, QueryOf, Route};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
+use crate::app::rights::Rights;
 use crate::app::scans::{Report, Scans, days};
-use crate::store::scans::{Count, OfProduct};
+use crate::store::scans::{Count, Days, OfProduct};
 
 /// The part of the OpenAPI document about scans.
 #[derive(OpenApi)]
@@ -137,17 +140,21 @@ fn view(report: Report, with_products: bool) -> ScansView {
     }
 }
 
+fn wanted(asked: QueryOf<DayParams>) -> Result<Days, Fault> {
+    days(asked.from, asked.to, Utc::now().date_naive())
+}
+
 /// Shows how often the units of a batch were scanned (members).
 #[utoipa::path(
     get, path = "/v1/batches/{batchId}/scans", tag = "batches", params(("batchId" = String, Path), DayParams),
     responses((status = 200, body = ScansView)))]
 async fn of_batch(
-    scans: web::Data<Scans>,
+    (scans, rights): (web::Data<Scans>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<BatchId>,
-    asked: QueryOf<DayParams>,
+    asked: Later<QueryOf<DayParams>>,
 ) -> Answer {
-    let days = days(asked.from, asked.to, Utc::now().date_naive())?;
+    let days = asked.check(wanted).after(rights.batch::<action::ViewBatch>(&who, id.0)).await?;
     let report = scans.of_batch(&who, id.0, days).await?;
     Ok(HttpResponse::Ok().json(view(report, false)))
 }
@@ -157,12 +164,12 @@ async fn of_batch(
     get, path = "/v1/brands/{brandId}/scans", tag = "brands", params(("brandId" = String, Path), DayParams),
     responses((status = 200, body = ScansView)))]
 async fn of_brand(
-    scans: web::Data<Scans>,
+    (scans, rights): (web::Data<Scans>, web::Data<Rights>),
     Caller(who): Caller,
     id: PathOf<BrandId>,
-    asked: QueryOf<DayParams>,
+    asked: Later<QueryOf<DayParams>>,
 ) -> Answer {
-    let days = days(asked.from, asked.to, Utc::now().date_naive())?;
+    let days = asked.check(wanted).after(rights.brand::<action::ViewBrand>(&who, id.0)).await?;
     let report = scans.of_brand(&who, id.0, days).await?;
     Ok(HttpResponse::Ok().json(view(report, true)))
 }

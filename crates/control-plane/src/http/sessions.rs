@@ -3,6 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
+use mintmark_auth::Minted;
 use mintmark_ids::UserId;
 use mintmark_web::{Access, Answer, Body, Caller, Route};
 use serde::{Deserialize, Serialize};
@@ -40,12 +41,18 @@ pub struct SessionView {
     expires_at: DateTime<Utc>,
 }
 
+impl From<&Minted> for SessionView {
+    fn from(minted: &Minted) -> Self {
+        SessionView { token: minted.expose().to_owned(), expires_at: minted.expires_at() }
+    }
+}
+
 /// Makes a session for a user.
 #[utoipa::path(
     post, path = "/api/admin/sessions", tag = "admin", request_body = NewSessionBody,
     responses((status = 201, body = SessionView)))]
 async fn create(sessions: web::Data<Sessions>, Caller(who): Caller, body: Body<NewSessionBody>) -> Answer {
     let minted = sessions.create(&who, body.user_id, body.ttl_secs).await?;
-    let view = SessionView { token: minted.expose().to_owned(), expires_at: minted.expires_at() };
+    let view = SessionView::from(&minted);
     Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, "no-store")).json(view))
 }

@@ -2,12 +2,14 @@
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
+use mintmark_auth::action;
 use mintmark_ids::BatchId;
-use mintmark_web::{Access, Answer, Caller, Cursor, List, Page, PathOf, Route};
+use mintmark_web::{Access, Answer, Caller, Cursor, Later, List, Page, PathOf, Route};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::paging::PageParams;
+use crate::app::rights::Rights;
 use crate::app::tokens::{Revealed, Token, Tokens};
 
 /// The part of the OpenAPI document about units.
@@ -68,11 +70,12 @@ impl From<Token> for TokenView {
     params(("batchId" = String, Path), PageParams),
     responses((status = 200, body = List<TokenView>)))]
 async fn list(
-    tokens: web::Data<Tokens>,
+    (tokens, rights): (web::Data<Tokens>, web::Data<Rights>),
     Caller(who): Caller,
     batch: PathOf<BatchId>,
-    page: Page<u64>,
+    page: Later<Page<u64>>,
 ) -> Answer {
+    let page = page.after(rights.batch::<action::ViewBatch>(&who, batch.0)).await?;
     let slice = tokens.list(&who, batch.0, page.limit, page.cursor).await?;
     let next_cursor = slice.next.map(|serial| Cursor::encode(&serial));
     let items: Vec<TokenView> = slice.items.into_iter().map(TokenView::from).collect();

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use mintmark_web::{Access, Answer, Route};
+use mintmark_web::{Access, Answer, Limit, Route};
 use utoipa::OpenApi;
 
 use crate::keys::Keys;
@@ -13,7 +13,8 @@ use crate::keys::Keys;
 pub struct Doc;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get("/.well-known/jwks.json", Access::Public, jwks)]
+    // Whoever verifies our tokens needs it, from wherever and however often.
+    vec![Route::get("/.well-known/jwks.json", Access::Public, jwks).limit(Limit::Exempt)]
 }
 
 /// The public keys whose tokens are accepted: sessions', and those of this service's tokens for others. During a rotation

@@ -10,7 +10,7 @@ use diesel_async::AsyncPgConnection;
 use mintmark_auth::Actor;
 use mintmark_codes::Partition;
 use mintmark_fault::Fault;
-use mintmark_ids::TenantId;
+use mintmark_ids::{BatchId, TenantId};
 use mintmark_jobs::{JobContext, JobFailure};
 use mintmark_wire::directory::v1::{
     AbortPublicationRequest, OpenPublicationRequest, OpenPublicationResponse, PublicationState,
@@ -72,9 +72,13 @@ async fn open(
         .unwrap(&batch.wrapped_secret, tenant, batch.batch_id)
         .map_err(|error| JobFailure::Fatal(secret_unreadable().caused_by(error)))?;
     unless_lost(ctx, deps.directory.put_product(tenant, batch.product.clone())).await?;
-    let opened =
-        unless_lost(ctx, deps.directory.open_publication(tenant, open_request(&batch, permit.fence())))
-            .await?;
+    let request = open_request(&batch, permit.fence());
+    let opened = match unless_lost(ctx, deps.directory.open_publication(tenant, request)).await {
+        Err(JobFailure::Fatal(fault)) if fault.code() == "SERIALS_OVERLAP" => {
+            return Err(overlapping(ctx, batch.batch_id, fault).await);
+        }
+        opened => opened?,
+    };
     if matches!(opened.state(), PublicationState::Aborted | PublicationState::Revoked) {
         return Err(JobFailure::Fatal(Fault::conflict(
             "PUBLICATION_CLOSED",
@@ -99,6 +103,24 @@ async fn open(
         chunk_units: batch.chunk_units,
     };
     Ok((Arc::new(plan), opened))
+}
+
+/// This batch fails, because its serials were promised to whoever asked for it; the product's next serial moves past
+/// everything that the directory has, so that the batch that replaces it is not refused as well.
+async fn overlapping(ctx: &JobContext<MintBatch>, id: BatchId, fault: Fault) -> JobFailure {
+    let next = fault.members().get("nextSerial").and_then(serde_json::Value::as_u64);
+    if let Some(next) = next {
+        let permit = ctx.permit();
+        let moved = ctx
+            .fenced("mint.serials", async |conn: &mut AsyncPgConnection| {
+                minting::move_serials(conn, permit, id, next).await
+            })
+            .await;
+        if let Err(failure) = moved {
+            return failure.into();
+        }
+    }
+    JobFailure::Fatal(fault)
 }
 
 async fn seal(ctx: &JobContext<MintBatch>, deps: &JobDeps, plan: &MintPlan) -> Result<(), JobFailure> {
@@ -173,7 +195,8 @@ fn explain(fault: &Fault) -> &str {
     match fault.code() {
         "SERIALS_OVERLAP" => {
             "the directory already holds some of these serial numbers of the product, perhaps because the control plane \
-             was restored from a backup; nothing of this batch is scannable, so create a new batch"
+             was restored from a backup; nothing of this batch is scannable and the product's next serial number was \
+             moved past all that are published, so create a new batch"
         }
         "CODE_EXISTS" => {
             "the directory already holds one of these codes, which points to a defect; nothing of this batch is \

@@ -6,6 +6,7 @@
 mod abort;
 mod expire;
 mod export;
+mod export_audit;
 mod mint;
 mod publish;
 mod pull_scans;
@@ -23,9 +24,9 @@ use mintmark_objects::Store;
 use mintmark_rpc::client::Directory;
 
 pub use crate::job_kinds::{
-    AbortPublication, AbortPublicationPayload, ExpireExport, ExpireExportPayload, ExportPack,
-    ExportPackPayload, MintBatch, MintBatchPayload, PullScans, PullScansPayload, SyncProduct,
-    SyncProductPayload,
+    AbortPublication, AbortPublicationPayload, ExpireAudit, ExpireExport, ExpireExportPayload, ExportAudit,
+    ExportAuditPayload, ExportPack, ExportPackPayload, MintBatch, MintBatchPayload, PullScans,
+    PullScansPayload, SyncProduct, SyncProductPayload,
 };
 
 pub use pull_scans::revive as revive_scan_pulls;
@@ -53,6 +54,7 @@ pub fn register(worker: Worker, deps: JobDeps) -> Worker {
     let deps = Arc::new(deps);
     let abort = deps.clone();
     let pull = deps.clone();
+    let (audit, expire_audit) = (deps.clone(), deps.clone());
     let (mint, sync, export, expire) = (deps.clone(), deps.clone(), deps.clone(), deps);
     worker
         .handle::<MintBatch, _, _>(move |ctx, payload| mint::run(ctx, payload, mint.clone()))
@@ -66,6 +68,12 @@ pub fn register(worker: Worker, deps: JobDeps) -> Worker {
         .handle::<ExportPack, _, _>(move |ctx, payload| export::run(ctx, payload, export.clone()))
         .on_dead::<ExportPack, _>(export::dead)
         .on_cancelled::<ExportPack, _>(export::cancelled)
+        .handle::<ExportAudit, _, _>(move |ctx, payload| export_audit::run(ctx, payload, audit.clone()))
+        .on_dead::<ExportAudit, _>(export_audit::dead)
+        .on_cancelled::<ExportAudit, _>(export_audit::dead)
+        .handle::<ExpireAudit, _, _>(move |ctx, payload| {
+            export_audit::expire(ctx, payload, expire_audit.clone())
+        })
         .handle::<ExpireExport, _, _>(move |ctx, payload| expire::run(ctx, payload, expire.clone()))
 }
 

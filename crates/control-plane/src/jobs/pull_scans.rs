@@ -17,7 +17,7 @@ use mintmark_service::Context;
 use mintmark_wire::directory::v1::{PullScansRequest, PullScansResponse};
 
 use super::{JobDeps, PullScans, PullScansPayload, stopped};
-use crate::store::scans::pulling;
+use crate::store::scans::pulling::{self, Cursor};
 
 /// Rows of one pull and of one transaction; the directory gives no more.
 const ROWS: u32 = 5_000;
@@ -39,9 +39,24 @@ pub(super) async fn run(
     // Another job has this tenant: a dead letter that was replayed, or a second start.
     let Some(mut cursor) = cursor else { return Ok(()) };
     loop {
-        let page = pull(&ctx, &deps, cursor).await?;
-        let (from, more) = (cursor, page.more);
-        cursor = page.next_cursor;
+        let from = cursor.revision;
+        let page = match pull(&ctx, &deps, cursor).await {
+            // Once at most: whoever asks from 0 without a mark is not told this.
+            Err(JobFailure::Retry(fault)) if fault.code() == "SCANS_RESTARTED" => {
+                tracing::warn!(
+                    "the directory was restored from a backup: the tenant's scans are pulled again"
+                );
+                ctx.fenced("scans.start_again", async |conn: &mut AsyncPgConnection| {
+                    pulling::start_again(conn, permit, from).await
+                })
+                .await?;
+                cursor = Cursor::default();
+                continue;
+            }
+            page => page?,
+        };
+        let more = page.more;
+        cursor = Cursor { revision: page.next_cursor, mark: page.mark.clone() };
         if more {
             ctx.fenced("scans.apply", async |conn: &mut AsyncPgConnection| {
                 pulling::apply(conn, permit, from, &page).await
@@ -63,9 +78,9 @@ pub(super) async fn run(
 async fn pull(
     ctx: &JobContext<PullScans>,
     deps: &JobDeps,
-    cursor: u64,
+    cursor: Cursor,
 ) -> std::result::Result<PullScansResponse, JobFailure> {
-    let message = PullScansRequest { cursor, limit: ROWS };
+    let message = PullScansRequest { cursor: cursor.revision, limit: ROWS, mark: cursor.mark };
     tokio::select! {
         () = ctx.lost().cancelled_owned() => Err(stopped()),
         page = deps.directory.pull_scans(ctx.permit().tenant(), message) => page.map_err(JobFailure::Retry),

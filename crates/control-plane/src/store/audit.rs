@@ -17,6 +17,7 @@ use mintmark_ids::TenantId;
 use mintmark_service::telemetry;
 use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
+use serde::Serialize;
 use serde_json::Value;
 use tracing::Span;
 use uuid::Uuid;
@@ -78,6 +79,14 @@ impl<'a> AuditEvent<'a> {
     ) -> Self {
         let (outcome, resource_id) = (Outcome::Allowed, resource_id.to_string());
         AuditEvent { tenant, actor, action, resource_kind, resource_id, outcome, detail }
+    }
+
+    /// A further fact.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: impl Serialize) -> Self {
+        // Ids and numbers always have a JSON form.
+        self.detail[name] = serde_json::to_value(value).unwrap_or(Value::Null);
+        self
     }
 }
 

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use mintmark_auth::action::{AdministerTenant, CreateBrand, ManageTenants};
-use mintmark_auth::policy::Permit;
+use mintmark_auth::action::{AdministerTenant, AssignRoles, CreateBrand, ManageTenants};
+use mintmark_auth::policy::{Action, OnTenant, Permit};
 use mintmark_auth::{BrandRole, EvidenceRole};
 use mintmark_db::Meaning;
 use mintmark_fault::{Fault, Result};
@@ -100,13 +100,18 @@ pub async fn tenant_of(
     stored("membership.tenant_id", TenantId::parse(&tenant))
 }
 
+/// The actions that may give and take roles.
+pub trait GivesRoles: Action<On = OnTenant> {}
+impl GivesRoles for AdministerTenant {}
+impl GivesRoles for AssignRoles {}
+
 /// Grants a role to a person of the permit's tenant.
 ///
 /// 404 when the person or the brand is not the tenant's; 409 `MEMBERSHIP_EXISTS` when the person has a role for this
 /// brand, or this evidence role, already.
-pub async fn insert(
+pub async fn insert<A: GivesRoles>(
     conn: &mut AsyncPgConnection,
-    permit: &Permit<AdministerTenant>,
+    permit: &Permit<A>,
     user: UserId,
     grant: Grant,
 ) -> Result<Membership> {
@@ -206,10 +211,25 @@ pub async fn list(
     Ok(Slice { items, next })
 }
 
-/// Takes a role away, and says which. Roles are looked up at each request, so it is gone at the next one.
-pub async fn delete(
+/// One membership of the permit's tenant.
+pub async fn find(
     conn: &mut AsyncPgConnection,
-    permit: &Permit<AdministerTenant>,
+    permit: &Permit<AssignRoles>,
+    id: MembershipId,
+) -> Result<Membership> {
+    let row: Row = membership::table
+        .filter(membership::tenant_id.eq(permit.tenant().as_str()))
+        .filter(membership::id.eq(id.as_uuid()))
+        .first(conn)
+        .await
+        .or_not_found("membership")?;
+    read(row)
+}
+
+/// Takes a role away, and says which. Roles are looked up at each request, so it is gone at the next one.
+pub async fn delete<A: GivesRoles>(
+    conn: &mut AsyncPgConnection,
+    permit: &Permit<A>,
     id: MembershipId,
 ) -> Result<Membership> {
     let row: Row = diesel::delete(

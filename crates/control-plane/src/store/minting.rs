@@ -16,6 +16,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::batches::{Mode, secret_destroyed, wrapped};
+use super::products::LAST_SERIAL;
 use super::schema::{batch, brand, product};
 use super::{Mandate, events, operations, presentation, stored, unsigned};
 use crate::job_kinds::{MintBatch, SyncProduct};
@@ -125,6 +126,37 @@ pub async fn set_partition(
     } else {
         Err(Fault::internal("the directory moved a publication to another partition"))
     }
+}
+
+/// Moves the next serial of the batch's product to `next`, never back: the directory holds serials that this database
+/// does not know of. The batch's history says so.
+///
+/// # Errors
+/// 500 when the directory names a serial beyond the last one.
+pub async fn move_serials(
+    conn: &mut AsyncPgConnection,
+    permit: &JobPermit<MintBatch>,
+    id: BatchId,
+    next: u64,
+) -> Result<()> {
+    if next > LAST_SERIAL + 1 {
+        return Err(Fault::internal(format!("the directory says that serial {next} is the next one")));
+    }
+    let next: i64 = unsigned("serial", next)?;
+    let of: Uuid =
+        this(permit.tenant(), id).select(batch::product_id).first(conn).await.or_not_found("batch")?;
+    let moved = diesel::update(product::table)
+        .filter(product::tenant_id.eq(permit.tenant().as_str()))
+        .filter(product::id.eq(of))
+        .filter(product::next_serial.lt(next))
+        .set(product::next_serial.eq(next))
+        .execute(conn)
+        .await
+        .or_fault()?;
+    if moved == 1 {
+        events::append(conn, permit, id, "batch.serials_moved", json!({ "nextSerial": next })).await?;
+    }
+    Ok(())
 }
 
 /// Marks a batch sealed: the directory recognises its codes now.

@@ -4,7 +4,10 @@
 //! of a claimed job. The few functions that run before there can be one (who is calling, which brand does this batch
 //! belong to) say so and return no more than the policy needs.
 
+pub mod api_keys;
 pub mod audit;
+pub mod audit_exports;
+pub mod audit_log;
 pub mod batches;
 pub mod brands;
 pub mod events;

@@ -22,6 +22,11 @@ impl Window {
         self.after.unwrap_or(Uuid::max())
     }
 
+    /// Cuts a list that another crate gave, read with one item more than the limit.
+    pub fn page<T>(&self, items: Vec<T>, id: impl Fn(&T) -> Uuid) -> Slice<T> {
+        self.cut(items, id)
+    }
+
     /// Cuts the probe off again and says where the next page starts.
     pub(super) fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> Uuid) -> Slice<T> {
         let limit = self.limit as usize;

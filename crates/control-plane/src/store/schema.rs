@@ -148,6 +148,42 @@ diesel::table! {
 }
 
 diesel::table! {
+    api_key (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        creator_id -> Uuid,
+        name -> Text,
+        environment -> Text,
+        digest -> Bytea,
+        scopes -> Array<Text>,
+        tier -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        replaced_by -> Nullable<Uuid>,
+        last_used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_export (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        actor -> Text,
+        from_at -> Nullable<Timestamptz>,
+        to_at -> Timestamptz,
+        state -> Text,
+        job_id -> Uuid,
+        entries -> Nullable<BigInt>,
+        bytes -> Nullable<BigInt>,
+        sha256 -> Nullable<Bytea>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     audit_entry (id) {
         id -> Uuid,
         at -> Timestamptz,
@@ -211,6 +247,7 @@ diesel::table! {
         revision -> BigInt,
         job_id -> Nullable<Uuid>,
         pulled_at -> Nullable<Timestamptz>,
+        mark -> Nullable<Text>,
     }
 }
 
@@ -232,4 +269,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     export_part,
     brand_presentation,
     look_image,
+    api_key,
 );

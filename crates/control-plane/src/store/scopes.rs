@@ -8,10 +8,10 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::policy::OnBrand;
 use mintmark_db::Meaning;
 use mintmark_fault::Result;
-use mintmark_ids::{BatchId, BrandId, ExportId, ProductId, TenantId};
+use mintmark_ids::{BatchId, BrandId, ExportId, ProductId, TenantId, UserId};
 use uuid::Uuid;
 
-use super::schema::{batch, brand, export, product};
+use super::schema::{app_user, batch, brand, export, product};
 
 /// The brand itself, when it is the tenant's; else 404.
 pub async fn of_brand(conn: &mut AsyncPgConnection, tenant: &TenantId, id: BrandId) -> Result<OnBrand> {
@@ -23,6 +23,18 @@ pub async fn of_brand(conn: &mut AsyncPgConnection, tenant: &TenantId, id: Brand
         .await
         .or_not_found("brand")?;
     Ok(on(tenant, found))
+}
+
+/// Whether the person is the tenant's; else 404.
+pub async fn has_user(conn: &mut AsyncPgConnection, tenant: &TenantId, id: UserId) -> Result<()> {
+    let _: Uuid = app_user::table
+        .filter(app_user::tenant_id.eq(tenant.as_str()))
+        .filter(app_user::id.eq(id.as_uuid()))
+        .select(app_user::id)
+        .first(conn)
+        .await
+        .or_not_found("user")?;
+    Ok(())
 }
 
 /// The brand of a product of the tenant; else 404.

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use mintmark_auth::action::{AdministerTenant, ManageTenants};
-use mintmark_auth::policy::Permit;
+use mintmark_auth::action::{AdministerTenant, ManageTenants, ReadAdmin};
+use mintmark_auth::policy::{Action, OnTenant, Permit};
 use mintmark_db::Meaning;
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{TenantId, UserId};
@@ -123,10 +123,15 @@ pub async fn find(
     read(row)
 }
 
+/// The actions that may list people.
+pub trait ReadsUsers: Action<On = OnTenant> {}
+impl ReadsUsers for AdministerTenant {}
+impl ReadsUsers for ReadAdmin {}
+
 /// The people of the permit's tenant, newest first.
-pub async fn list(
+pub async fn list<A: ReadsUsers>(
     conn: &mut AsyncPgConnection,
-    permit: &Permit<AdministerTenant>,
+    permit: &Permit<A>,
     window: Window,
 ) -> Result<Slice<User>> {
     let rows: Vec<Row> = app_user::table

@@ -177,7 +177,7 @@ impl Ledger {
         let more = rows.len() > asked.limit as usize;
         rows.truncate(asked.limit as usize);
         let next_cursor = rows.last().map_or(asked.cursor, |row| row.revision);
-        PullScansResponse { summaries: rows, next_cursor, more }
+        PullScansResponse { summaries: rows, next_cursor, more, mark: String::new() }
     }
 
     /// Whether this trouble is to be had now; a `once` trouble is used up.

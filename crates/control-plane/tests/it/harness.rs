@@ -105,8 +105,21 @@ impl Plane {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Reply {
+        self.send_to(&self.base, method, path, token, headers, body).await
+    }
+
+    /// The same to another process.
+    pub async fn send_to(
+        &self,
+        base: &str,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Reply {
         let method: Method = method.parse().unwrap();
-        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        let mut request = self.client.request(method, format!("{base}{path}"));
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }
@@ -242,6 +255,7 @@ pub fn config(db: &TestDb, folder: &TempDir, control: &str, variables: &[(&str, 
         ("EXPORT_STORE_URL".to_owned(), store),
         ("EXPORT_URL_SIGNING_KEY".to_owned(), KEY.to_owned()),
         ("JOB_WORKERS".to_owned(), "0".to_owned()),
+        ("RATE_LIMIT_ENABLED".to_owned(), "false".to_owned()),
     ];
     all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let mut reader = Reader::from_pairs(all);

@@ -4,7 +4,9 @@
 mod harness;
 
 mod admin;
+mod administration;
 mod anonymous;
+mod api_keys;
 mod audit;
 mod binary;
 mod cancelling;
@@ -13,6 +15,7 @@ mod docs;
 mod exports;
 mod idempotency;
 mod input;
+mod limits;
 mod looks;
 mod mint;
 mod objects;

@@ -333,6 +333,11 @@ struct Table {
 async fn login_cannot_read_any_table_of_the_resolver() {
     let (_roles, resolver) = (testdb::database("control-plane").await, testdb::database("resolver").await);
     let pool = Pool::new(&DbConfig::new(resolver.url("control_app")), &Handle::current()).unwrap();
+    assert!(pool.get().await.is_err(), "it cannot even connect");
+    // And were it let in by mistake, it could read nothing.
+    let superuser = Pool::new(&DbConfig::new(resolver.superuser_url()), &Handle::current()).unwrap();
+    let open = format!("GRANT CONNECT ON DATABASE {} TO control_app", resolver.name());
+    superuser.get().await.unwrap().batch_execute(&open).await.unwrap();
     let mut conn = pool.get().await.unwrap();
     let query = "SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'";
     let tables: Vec<Table> = diesel::sql_query(query).load(&mut conn).await.unwrap();

@@ -37,6 +37,8 @@ pub fn variables(directory_url: &str) -> [(&str, &str); 4] {
 
 /// One more service on the same database, keys and folders; it ends when dropped.
 pub struct Another {
+    /// Where it answers.
+    pub base: String,
     context: Context,
     serving: Option<JoinHandle<()>>,
 }
@@ -52,8 +54,9 @@ impl Another {
         let context = Context::for_tests("control-plane");
         let config = config(&plane.db, &plane.folder, &plane.control, variables);
         let service = build(config, &context).await.unwrap();
+        let base = format!("http://{}", service.http_addr);
         let serving = context.home.spawn(async move { service.run().await.unwrap() });
-        Another { context, serving: Some(serving) }
+        Another { base, context, serving: Some(serving) }
     }
 
     /// Ends it and waits until it has drained.

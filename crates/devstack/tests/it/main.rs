@@ -4,6 +4,7 @@
 
 mod postgres;
 mod process;
+mod redis;
 mod s3;
 mod testdb;
 

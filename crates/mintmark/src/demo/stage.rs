@@ -11,6 +11,7 @@ pub struct Stage {
     pub scan_url: String,
     pub control_grpc: String,
     pub directory_grpc: String,
+    pub ratelimit_grpc: String,
     pub control_token: String,
     pub production_tenant: String,
     pub tenant: String,
@@ -59,6 +60,7 @@ impl Stage {
             scan_url: get("MINTMARK_SCAN_URL")?,
             control_grpc: get("MINTMARK_CONTROL_GRPC")?,
             directory_grpc: get("MINTMARK_DIRECTORY_GRPC")?,
+            ratelimit_grpc: get("MINTMARK_RATELIMIT_GRPC")?,
             control_token: get("PPOS_CONTROL_TOKEN")?,
             production_tenant: get("ACTIVE_TENANT_ID")?,
             tenant: get("MINTMARK_TENANT")?,
@@ -72,13 +74,14 @@ impl Stage {
         })
     }
 
-    fn required(&self) -> [(&'static str, &String); 12] {
+    fn required(&self) -> [(&'static str, &String); 13] {
         [
             ("ACTIVE_TENANT_ID", &self.production_tenant),
             ("MINTMARK_BRAND", &self.brand),
             ("MINTMARK_CONTROL_GRPC", &self.control_grpc),
             ("MINTMARK_CONTROL_URL", &self.control_url),
             ("MINTMARK_DIRECTORY_GRPC", &self.directory_grpc),
+            ("MINTMARK_RATELIMIT_GRPC", &self.ratelimit_grpc),
             ("MINTMARK_GTIN", &self.gtin),
             ("MINTMARK_PRODUCT", &self.product),
             ("MINTMARK_PRODUCT_REDIRECTING", &self.redirecting_product),

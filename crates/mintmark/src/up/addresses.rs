@@ -13,6 +13,8 @@ pub struct Addresses {
     pub scan_ops: SocketAddr,
     pub directory_grpc: SocketAddr,
     pub directory_ops: SocketAddr,
+    pub ratelimit_grpc: SocketAddr,
+    pub ratelimit_ops: SocketAddr,
 }
 
 impl Default for Addresses {
@@ -26,6 +28,8 @@ impl Default for Addresses {
             scan_ops: at(9181),
             directory_grpc: at(9081),
             directory_ops: at(9186),
+            ratelimit_grpc: at(9084),
+            ratelimit_ops: at(9184),
         }
     }
 }
@@ -48,6 +52,8 @@ impl Addresses {
             scan_ops: next()?,
             directory_grpc: next()?,
             directory_ops: next()?,
+            ratelimit_grpc: next()?,
+            ratelimit_ops: next()?,
         })
     }
 
@@ -65,7 +71,7 @@ impl Addresses {
         Ok(())
     }
 
-    fn named(&self) -> [(&'static str, SocketAddr); 7] {
+    fn named(&self) -> [(&'static str, SocketAddr); 9] {
         [
             ("the control plane's HTTP API", self.control_http),
             ("the control plane's gRPC", self.control_grpc),
@@ -74,6 +80,8 @@ impl Addresses {
             ("the scan service's operations port", self.scan_ops),
             ("the directory's gRPC", self.directory_grpc),
             ("the directory's operations port", self.directory_ops),
+            ("the rate limiter's gRPC", self.ratelimit_grpc),
+            ("the rate limiter's operations port", self.ratelimit_ops),
         ]
     }
 }

@@ -70,6 +70,7 @@ fn bundle(control_plane_pem: &str) -> Result<String, Failure> {
             &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ],
         ),
         grant(audience::PREFLIGHT, &scope::PREFLIGHT),
+        grant(audience::RATELIMIT, &[scope::RATELIMIT_CHECK]),
     ];
     let trusted = |jwk: &Jwk| TrustedKey {
         jwk: jwk.clone(),

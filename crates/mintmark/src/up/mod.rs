@@ -9,6 +9,7 @@ mod services;
 
 use std::path::Path;
 
+use mintmark_devstack::redis::RedisServer;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::UpOptions;
@@ -20,7 +21,7 @@ use crate::screen;
 use addresses::Addresses;
 use database::Databases;
 use keys::Keys;
-use services::Services;
+use services::{Servers, Services};
 
 /// Less free space than this and the database would stop in the middle of a mint.
 const LEAST_FREE_BYTES: u64 = 512 * 1024 * 1024;
@@ -39,9 +40,12 @@ pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {
     screen::step("keys", &format!("{} (files of mode 0600)", home.path("keys").display()));
 
     let databases = Databases::start(&home)?;
+    let redis = RedisServer::start_on_socket().await?;
+    screen::step("redis", "private server on a socket, nothing kept on disk");
+    let servers = Servers { databases: &databases, redis: &redis };
     let mut services = None;
     let outcome = tokio::select! {
-        outcome = run(&home, options, &addresses, &keys, &databases, &mut services) => outcome,
+        outcome = run(&home, options, &addresses, &keys, servers, &mut services) => outcome,
         () = interrupt.received() => Ok(()),
     };
     let outcome = match (outcome, &mut services) {
@@ -56,6 +60,7 @@ pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {
     if let Some(services) = services {
         services.stop().await;
     }
+    drop(redis);
     databases.stop();
     screen::line(&format!(
         "Stopped. The data stays in {}; `make run` finds it again.",
@@ -69,11 +74,11 @@ async fn run(
     options: &UpOptions,
     addresses: &Addresses,
     keys: &Keys,
-    databases: &Databases,
+    servers: Servers<'_>,
     services: &mut Option<Services>,
 ) -> Result<(), Failure> {
-    databases.prepare(home).await?;
-    let started = services.insert(Services::start(home, addresses, keys, databases)?);
+    servers.databases.prepare(home).await?;
+    let started = services.insert(Services::start(home, addresses, keys, servers)?);
     started.wait_until_ready(addresses).await?;
 
     let stage = seed::seed(home, addresses, keys).await?;

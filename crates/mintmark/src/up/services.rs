@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mintmark_devstack::Process;
+use mintmark_devstack::redis::RedisServer;
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -18,6 +19,13 @@ use super::program::program;
 /// How long a service may take from start to ready: the first start warms caches on a cold disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// The private servers that the services use.
+#[derive(Clone, Copy)]
+pub struct Servers<'a> {
+    pub databases: &'a Databases,
+    pub redis: &'a RedisServer,
+}
+
 /// The running services, in the order in which they were started.
 pub struct Services {
     running: Vec<(&'static str, Process)>,
@@ -25,15 +33,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// Starts the directory, the scan service and the control plane.
+    /// Starts the directory, the scan service, the rate limiter and the control plane.
     pub fn start(
         home: &Home,
         addresses: &Addresses,
         keys: &Keys,
-        databases: &Databases,
+        servers: Servers<'_>,
     ) -> Result<Self, Failure> {
         let mut running = Vec::new();
-        for service in described(home, addresses, keys, databases)? {
+        for service in described(home, addresses, keys, servers)? {
             let log = home.path("logs").join(format!("{}.log", service.name));
             let process =
                 Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)?;
@@ -44,8 +52,10 @@ impl Services {
 
     /// Waits until every service says that it is ready.
     pub async fn wait_until_ready(&mut self, addresses: &Addresses) -> Result<(), Failure> {
-        let ready = [addresses.directory_ops, addresses.scan_ops, addresses.control_ops];
-        let serving = [addresses.directory_grpc, addresses.scan_http, addresses.control_http];
+        let ready =
+            [addresses.directory_ops, addresses.scan_ops, addresses.ratelimit_ops, addresses.control_ops];
+        let serving =
+            [addresses.directory_grpc, addresses.scan_http, addresses.ratelimit_grpc, addresses.control_http];
         for (((name, process), ops), at) in self.running.iter_mut().zip(ready).zip(serving) {
             process
                 .wait_ready(&format!("http://{ops}/readyz"), READY_WITHIN)
@@ -98,8 +108,9 @@ fn described(
     home: &Home,
     addresses: &Addresses,
     keys: &Keys,
-    databases: &Databases,
+    servers: Servers<'_>,
 ) -> Result<Vec<Described>, Failure> {
+    let databases = servers.databases;
     let peppers = format!("1:{}", keys.code_pepper);
     let directory = environment(
         addresses.directory_ops,
@@ -130,12 +141,21 @@ fn described(
             ("SESSION_SIGNING_KEY_FILE", keys.session_signing_key.display().to_string()),
             ("CODE_MASTER_KEY", keys.code_master_key.clone()),
             ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
+            ("RATELIMIT_GRPC_URL", format!("http://{}", addresses.ratelimit_grpc)),
             ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
             ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
             ("EXPORT_STORE_URL", format!("file://{}", home.path("objects").display())),
             ("EXPORT_URL_SIGNING_KEY", keys.export_url_signing_key.clone()),
             // Somebody sits in front of it and waits for the numbers.
             ("SCAN_PULL_SECS", "2".to_owned()),
+        ],
+    );
+    let ratelimit = environment(
+        addresses.ratelimit_ops,
+        [
+            ("RATELIMIT_GRPC_ADDR", addresses.ratelimit_grpc.to_string()),
+            ("RATE_LIMIT_REDIS_URL", servers.redis.url()),
+            ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
         ],
     );
     Ok(vec![
@@ -146,6 +166,7 @@ fn described(
             environment: directory,
         },
         Described { name: "scan", program: "resolver", arguments: &["scan"], environment: scan },
+        Described { name: "ratelimit", program: "ratelimit", arguments: &[], environment: ratelimit },
         Described {
             name: "control-plane",
             program: "control-plane",
@@ -160,6 +181,13 @@ fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec
     let mut variables: Vec<(String, String)> = own.map(|(name, value)| (name.to_owned(), value)).into();
     variables.push(("APP_ENV".to_owned(), "development".to_owned()));
     variables.push(("OPS_ADDR".to_owned(), ops.to_string()));
+    // The operator's limits, for the limiter and for those who ask it; where its Redis is, is ours to say.
+    for (name, value) in std::env::vars_os() {
+        let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };
+        if name.starts_with("RATE_LIMIT_") && !name.starts_with("RATE_LIMIT_REDIS_") {
+            variables.push((name, value));
+        }
+    }
     for passed in ["OTEL_EXPORTER_OTLP_ENDPOINT", "LOG_LEVEL", "RUST_BACKTRACE", "SCAN_TRUSTED_PROXIES"] {
         if let Ok(value) = std::env::var(passed) {
             variables.push((passed.to_owned(), value));

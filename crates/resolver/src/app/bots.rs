@@ -4,6 +4,7 @@
 //! A verdict decides side effects alone: everybody gets the same answer.
 
 mod device;
+mod memory;
 mod rules;
 
 use std::path::PathBuf;
@@ -12,6 +13,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
+
+use self::memory::Memory;
+pub use self::memory::Said;
+use super::visitor::DeviceClass;
 
 /// The list that is compiled in; `data/README.md` says where it is from.
 const COMPILED_IN: &[u8] = include_bytes!("../../data/crawler-user-agents.json");
@@ -31,9 +36,16 @@ pub struct Bots(Arc<Inner>);
 
 struct Inner {
     file: Option<PathBuf>,
-    list: ArcSwap<Regex>,
+    list: ArcSwap<List>,
+    memory: Memory,
     /// The text in force, so that only a changed file is compiled.
     text: Mutex<Vec<u8>>,
+}
+
+/// A list, and which one it is of those that this process had.
+struct List {
+    patterns: Regex,
+    generation: u64,
 }
 
 /// Why a list is refused.
@@ -96,7 +108,8 @@ impl Bots {
     }
 
     fn holding(file: Option<PathBuf>, list: Regex, text: Vec<u8>) -> Self {
-        Bots(Arc::new(Inner { file, list: ArcSwap::from_pointee(list), text: Mutex::new(text) }))
+        let list = ArcSwap::from_pointee(List { patterns: list, generation: 0 });
+        Bots(Arc::new(Inner { file, list, memory: Memory::new(), text: Mutex::new(text) }))
     }
 
     /// Reads the file again: `true` when another list is in force now. After an error the old one stays.
@@ -110,19 +123,36 @@ impl Bots {
         if *current == text {
             return Ok(false);
         }
-        self.0.list.store(Arc::new(compile(&text)?));
+        let generation = self.0.list.load().generation + 1;
+        self.0.list.store(Arc::new(List { patterns: compile(&text)?, generation }));
         *current = text;
         Ok(true)
     }
 
-    /// Whether this User-Agent is a crawler's, a previewer's, a scanner's, a monitor's or a library's; an empty one is.
-    pub fn names_a_machine(&self, user_agent: &[u8]) -> bool {
+    /// Whether this User-Agent is a crawler's, a previewer's, a scanner's, a monitor's or a library's (an empty one is),
+    /// and otherwise the kind of device.
+    pub fn said(&self, user_agent: &[u8]) -> Said {
         let user_agent = user_agent.get(..MAX_LOOKED_AT).unwrap_or(user_agent);
+        let list = self.0.list.load();
+        self.0.memory.said(list.generation, user_agent, || Said {
+            machine: list.names(user_agent),
+            device: DeviceClass::of(user_agent),
+        })
+    }
+
+    /// Whether it is a machine's.
+    pub fn names_a_machine(&self, user_agent: &[u8]) -> bool {
+        self.said(user_agent).machine
+    }
+}
+
+impl List {
+    fn names(&self, user_agent: &[u8]) -> bool {
         if user_agent.is_empty() {
             return true;
         }
         let said = device::without_device(user_agent);
-        rules::suspicious(user_agent, &said) || self.0.list.load().is_match(&said)
+        rules::suspicious(user_agent, &said) || self.patterns.is_match(&said)
     }
 }
 

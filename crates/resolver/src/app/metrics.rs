@@ -66,6 +66,8 @@ impl ScanMetrics {
 pub struct PublishMetrics {
     rows: Counter<u64>,
     chunks: Counter<u64>,
+    repeated: Counter<u64>,
+    refused: Counter<u64>,
 }
 
 impl PublishMetrics {
@@ -81,6 +83,14 @@ impl PublishMetrics {
                 .u64_counter("publish_chunks")
                 .with_description("chunks written to the directory")
                 .build(),
+            repeated: meter
+                .u64_counter("publish_chunks_repeated")
+                .with_description("chunks that the ledger had already")
+                .build(),
+            refused: meter
+                .u64_counter("publish_chunks_refused")
+                .with_description("chunks that were not written, by the code of the refusal")
+                .build(),
         }
     }
 
@@ -88,6 +98,16 @@ impl PublishMetrics {
     pub fn chunk(&self, rows: u64) {
         self.rows.add(rows, &[]);
         self.chunks.add(1, &[]);
+    }
+
+    /// A chunk came that was there already: its publisher had not heard of the commit.
+    pub fn repeated(&self) {
+        self.repeated.add(1, &[]);
+    }
+
+    /// A chunk was not written. `STALE_FENCE`: its publisher was replaced.
+    pub fn refused(&self, code: &str) {
+        self.refused.add(1, &[KeyValue::new("code", code.to_owned())]);
     }
 }
 

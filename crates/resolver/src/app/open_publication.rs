@@ -7,13 +7,14 @@ use mintmark_fault::{Fault, Result};
 
 use super::directory::Directory;
 use super::publication::{Publication, State, Terms};
-use crate::store::publication;
+use crate::store::publication::{self, SERIALS_OVERLAP};
 
 impl Directory {
     /// Opens, or answers what is open; a higher fence takes over. Room for all units is reserved at once.
     ///
     /// # Errors
-    /// `STALE_FENCE`, `PUBLICATION_DIFFERS`, `SERIALS_OVERLAP`; `NOT_FOUND` for a product or batch of another tenant.
+    /// `STALE_FENCE`, `PUBLICATION_DIFFERS`; `SERIALS_OVERLAP`, which names the first serial that is free; `NOT_FOUND` for
+    /// a product or batch of another tenant.
     pub async fn open_publication(
         &self,
         permit: &Permit<PublishCodes>,
@@ -22,7 +23,7 @@ impl Directory {
     ) -> Result<Publication> {
         let mut conn = self.pool.get().await?;
         let pepper = self.peppers.newest();
-        transaction("open_publication", &mut conn, async |conn| {
+        let opened = transaction("open_publication", &mut conn, async |conn| {
             publication::serialize_opening(conn, terms.batch).await?;
             match publication::lock(conn, permit, terms.batch).await? {
                 Some(known) => {
@@ -42,7 +43,15 @@ impl Directory {
                 }
             }
         })
-        .await
+        .await;
+        match opened {
+            // The refused transaction is gone; what it met is committed, and nothing of it ever goes away.
+            Err(fault) if fault.code() == SERIALS_OVERLAP => {
+                let next = publication::next_serial(&mut conn, permit, terms.product).await?;
+                Err(fault.with("nextSerial", next))
+            }
+            opened => opened,
+        }
     }
 }
 

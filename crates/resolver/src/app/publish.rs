@@ -173,6 +173,9 @@ async fn write(
         } else {
             commit(&directory, &permit, next).await
         };
+        if let Err(fault) = &answer {
+            directory.metrics.refused(fault.code());
+        }
         let failed = answer.is_err();
         if answers.send(answer).await.is_err() || failed {
             return;
@@ -199,6 +202,8 @@ async fn commit(
     })??;
     if written {
         directory.metrics.chunk(prepared.units as u64);
+    } else {
+        directory.metrics.repeated();
     }
     Ok(Acknowledged {
         number: prepared.chunk,

@@ -7,9 +7,10 @@ use diesel_async::AsyncPgConnection;
 use mintmark_auth::Permit;
 use mintmark_auth::action::ReadDirectory;
 use mintmark_db::{Pool, transaction};
-use mintmark_fault::{Chain, Result};
+use mintmark_fault::{Chain, Fault, Kind, Result};
 use mintmark_ids::{BatchId, ProductId};
 use mintmark_service::{Context, telemetry};
+use uuid::Uuid;
 
 use super::directory::Directory;
 use crate::store::summaries;
@@ -100,24 +101,40 @@ pub struct Pulled {
     pub next_cursor: i64,
     /// Whether there are more now.
     pub more: bool,
+    /// Shows the next pull to be of this very directory.
+    pub mark: Option<Uuid>,
 }
 
 impl Directory {
-    /// The tenant's sums with a revision above `cursor`, at most `limit`.
+    /// The tenant's sums with a revision above `cursor`, at most `limit`. `mark` is what came with the cursor.
     ///
     /// # Errors
-    /// 503 when the database is away.
+    /// `SCANS_RESTARTED` when another history of this database gave the cursor out; 503 when the database is away.
     pub async fn pull_scans(
         &self,
         permit: &Permit<ReadDirectory>,
         cursor: i64,
+        mark: Option<Uuid>,
         limit: u16,
     ) -> Result<Pulled> {
         let mut conn = self.pool.get().await?;
+        if !summaries::gave_out(&mut conn, cursor, mark).await? {
+            return Err(restarted());
+        }
         let mut summaries = summaries::changed(&mut conn, permit, cursor, i64::from(limit) + 1).await?;
         let more = summaries.len() > usize::from(limit);
         summaries.truncate(usize::from(limit));
         let next_cursor = summaries.last().map_or(cursor, |last| last.revision);
-        Ok(Pulled { summaries, next_cursor, more })
+        // After the rows: a mark is never older than a row that goes with it.
+        let mark = summaries::newest_mark(&mut conn).await?;
+        Ok(Pulled { summaries, next_cursor, more, mark })
     }
+}
+
+fn restarted() -> Fault {
+    Fault::new(
+        Kind::Unprocessable,
+        "SCANS_RESTARTED",
+        "the directory was restored from a backup since this cursor was given out; pull again from 0 without a mark",
+    )
 }

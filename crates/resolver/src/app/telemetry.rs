@@ -6,6 +6,7 @@
 //! process. `kill -9` loses what is not spooled yet: half a second of gathering and half a second of trying. Without a spool,
 //! rows wait in the buffer, and only there.
 
+mod buffer;
 mod drain;
 mod meters;
 pub mod segment;
@@ -18,11 +19,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use mintmark_db::DbConfig;
 use mintmark_service::{Context, StartError};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::buffer::Buffer;
 use self::drain::Drainer;
 use self::meters::{Lost, Meters};
 use self::spool::Spool;
@@ -31,9 +33,6 @@ use super::geo::Origin;
 use super::verdict::Outcome;
 use super::visitor::DeviceClass;
 use crate::store::scan_event::SegmentSink;
-
-/// Rows that wait at most in memory; about 8 MB.
-const BUFFER_ROWS: usize = 65_536;
 
 /// One scan by a person, as coarse as it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ pub struct SpoolConfig {
 /// Where scans leave their rows. Cheap to clone.
 #[derive(Clone)]
 pub struct Telemetry {
-    sender: mpsc::Sender<ScanEvent>,
+    buffer: Arc<Buffer>,
     meters: Meters,
 }
 
@@ -89,8 +88,8 @@ impl Telemetry {
         context: &Context,
     ) -> Result<(Self, TelemetryTasks), StartError> {
         let meters = Meters::new();
-        let (sender, receiver) = mpsc::channel(BUFFER_ROWS);
-        meters::watch_buffer(sender.downgrade(), BUFFER_ROWS);
+        let buffer = Arc::new(Buffer::default());
+        meters::watch_buffer(&buffer);
         let spool = match spool {
             None => None,
             Some(config) => {
@@ -111,14 +110,14 @@ impl Telemetry {
             let drainer = Drainer { spool, sink: sink(), meters: meters.clone(), spooled: spooled.clone() };
             context.spawn("scan-telemetry-drain", drainer.run(finish_drainer.clone()))
         });
-        let writer = Writer { receiver, sink: sink(), spool, meters: meters.clone(), spooled };
+        let writer = Writer { buffer: buffer.clone(), sink: sink(), spool, meters: meters.clone(), spooled };
         let writer = context.spawn("scan-telemetry", writer.run(finish_writer.clone()));
-        Ok((Telemetry { sender, meters }, TelemetryTasks { writer, drainer, finish_writer, finish_drainer }))
+        Ok((Telemetry { buffer, meters }, TelemetryTasks { writer, drainer, finish_writer, finish_drainer }))
     }
 
     /// Leaves a row; never waits.
     pub fn record(&self, event: ScanEvent) {
-        if self.sender.try_send(event).is_err() {
+        if !self.buffer.push(event) {
             self.meters.lost(Lost::BufferFull, 1);
         }
     }

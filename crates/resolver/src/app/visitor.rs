@@ -19,12 +19,13 @@ pub struct Signals<'a> {
 }
 
 impl Signals<'_> {
-    /// Whether this scan counts as a person's: it may activate, and it leaves a row of telemetry.
-    pub fn is_person(&self, bots: &Bots) -> bool {
-        !self.head
+    /// The kind of device when this scan counts as a person's: it may activate, and it leaves a row of telemetry.
+    pub fn person(&self, bots: &Bots) -> Option<DeviceClass> {
+        let by_hand = !self.head
             && !self.purpose.is_some_and(announces_a_fetch_ahead)
-            && !self.destination.is_some_and(embeds)
-            && !bots.names_a_machine(self.user_agent)
+            && !self.destination.is_some_and(embeds);
+        let said = by_hand.then(|| bots.said(self.user_agent))?;
+        (!said.machine).then_some(said.device)
     }
 }
 
@@ -97,7 +98,9 @@ mod tests {
     const IN_APP: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21G93 [FBAN/FBIOS;FBAV/480.0.0.36.108;FBBV/1]";
 
     fn is_person(user_agent: &str) -> bool {
-        Signals { user_agent: user_agent.as_bytes(), ..Signals::default() }.is_person(&Bots::compiled_in())
+        Signals { user_agent: user_agent.as_bytes(), ..Signals::default() }
+            .person(&Bots::compiled_in())
+            .is_some()
     }
 
     #[test]
@@ -132,10 +135,10 @@ mod tests {
     fn is_person_not_when_fetching_ahead_or_head() {
         let person = Signals { user_agent: IPHONE.as_bytes(), ..Signals::default() };
         let bots = Bots::compiled_in();
-        assert!(person.is_person(&bots));
-        assert!(!Signals { head: true, ..person }.is_person(&bots));
+        assert!(person.person(&bots).is_some());
+        assert!(Signals { head: true, ..person }.person(&bots).is_none());
         for purpose in [&b"prefetch;prerender"[..], b"Preview", b"prefetch;anonymous-client-ip"] {
-            assert!(!Signals { purpose: Some(purpose), ..person }.is_person(&bots));
+            assert!(Signals { purpose: Some(purpose), ..person }.person(&bots).is_none());
         }
     }
 
@@ -153,7 +156,7 @@ mod tests {
             (b"serviceworker", false),
         ] {
             let signals = Signals { destination: Some(destination), ..person };
-            assert_eq!(signals.is_person(&bots), expected, "{}", String::from_utf8_lossy(destination));
+            assert_eq!(signals.person(&bots).is_some(), expected, "{}", String::from_utf8_lossy(destination));
         }
     }
 

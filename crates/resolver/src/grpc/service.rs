@@ -6,7 +6,7 @@ use futures::{Stream, StreamExt};
 use mintmark_auth::action::{PublishCodes, ReadDirectory, RevokeCodes};
 use mintmark_auth::{Action, OnTenant, Permit, authorize, scope};
 use mintmark_fault::Fault;
-use mintmark_rpc::{Rpc, caller, fault_of, status};
+use mintmark_rpc::{Rpc, caller, status, unreadable};
 use mintmark_service::Shutdown;
 use mintmark_wire::directory::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
 use mintmark_wire::directory::v1::{
@@ -95,7 +95,7 @@ impl DirectoryService for DirectoryRpc {
         let permit = permit::<PublishCodes, _>(&request)?;
         let chunks = request.into_inner().map(|message| match message {
             Ok(message) => views::chunk(message),
-            Err(broken) => Err(fault_of(&broken)),
+            Err(broken) => Err(unreadable(&broken)),
         });
         let answers = publish(self.directory.clone(), permit, chunks, self.shutdown.clone());
         let answers = ReceiverStream::new(answers).map(|answer| match answer {
@@ -162,8 +162,8 @@ impl DirectoryService for DirectoryRpc {
         request: Request<PullScansRequest>,
     ) -> Result<Response<PullScansResponse>, Status> {
         let permit = permit::<ReadDirectory, _>(&request)?;
-        let (cursor, limit) = summaries::window(&request.into_inner()).map_err(status)?;
-        let pulled = self.directory.pull_scans(&permit, cursor, limit).await.map_err(status)?;
+        let (cursor, mark, limit) = summaries::window(&request.into_inner()).map_err(status)?;
+        let pulled = self.directory.pull_scans(&permit, cursor, mark, limit).await.map_err(status)?;
         Ok(Response::new(summaries::pulled(pulled).map_err(status)?))
     }
 }

@@ -3,13 +3,15 @@
 use mintmark_fault::{Fault, Result};
 use mintmark_wire::directory::v1::{PullScansRequest, PullScansResponse, ScanOutcome, ScanSummary};
 
+use uuid::Uuid;
+
 use crate::app::summaries::{Pulled, Summary};
 
 /// Most rows of one answer; about half a megabyte.
 const MOST: u16 = 5_000;
 
-/// Cursor and limit.
-pub fn window(message: &PullScansRequest) -> Result<(i64, u16)> {
+/// Cursor, mark and limit.
+pub fn window(message: &PullScansRequest) -> Result<(i64, Option<Uuid>, u16)> {
     let cursor = i64::try_from(message.cursor).map_err(|_| {
         Fault::invalid("CURSOR_OUT_OF_RANGE", "cursor", "cursor must be one that a pull answered, or 0")
     })?;
@@ -17,7 +19,13 @@ pub fn window(message: &PullScansRequest) -> Result<(i64, u16)> {
         u16::try_from(message.limit).ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| {
             Fault::invalid("LIMIT_OUT_OF_RANGE", "limit", format!("limit must be from 1 to {MOST}"))
         })?;
-    Ok((cursor, limit))
+    let mark = match message.mark.as_str() {
+        "" => None,
+        text => Some(text.parse().map_err(|_| {
+            Fault::invalid("MARK_MALFORMED", "mark", "mark must be one that a pull answered, or empty")
+        })?),
+    };
+    Ok((cursor, mark, limit))
 }
 
 /// The answer.
@@ -26,6 +34,7 @@ pub fn pulled(pulled: Pulled) -> Result<PullScansResponse> {
         summaries: pulled.summaries.into_iter().map(summary).collect::<Result<_>>()?,
         next_cursor: pulled.next_cursor.unsigned_abs(),
         more: pulled.more,
+        mark: pulled.mark.map_or_else(String::new, |mark| mark.to_string()),
     })
 }
 

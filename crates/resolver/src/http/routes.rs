@@ -18,7 +18,7 @@ use crate::app::geo::Geo;
 use crate::app::look::Images;
 use crate::app::network::{Network, visitor_address};
 use crate::app::scan::{Intent, Scanner, Visitor};
-use crate::app::visitor::{DeviceClass, Signals};
+use crate::app::visitor::Signals;
 
 /// What the handlers need.
 pub struct ScanSite {
@@ -37,15 +37,16 @@ pub struct ScanSite {
 /// The table. Everything is public: a scan needs no account.
 pub fn routes() -> Vec<Route> {
     vec![
+        // First, because paths are tried in this order and nearly all that come are of this form.
+        Route::get("/01/{gtin}/21/{code}", Access::Public, scan),
+        Route::head("/01/{gtin}/21/{code}", Access::Public, scan),
+        Route::post("/01/{gtin}/21/{code}", Access::Public, confirm),
         Route::get("/", Access::Public, welcome),
         Route::head("/", Access::Public, welcome),
         Route::get("/favicon.ico", Access::Public, absent),
         Route::get("/robots.txt", Access::Public, absent),
         Route::get("/-/images/{name}", Access::Public, image),
         Route::head("/-/images/{name}", Access::Public, image),
-        Route::get("/01/{gtin}/21/{code}", Access::Public, scan),
-        Route::head("/01/{gtin}/21/{code}", Access::Public, scan),
-        Route::post("/01/{gtin}/21/{code}", Access::Public, confirm),
         Route::get("/{code}", Access::Public, scan),
         Route::head("/{code}", Access::Public, scan),
         Route::post("/{code}", Access::Public, confirm),
@@ -112,13 +113,13 @@ fn visitor(request: &HttpRequest, site: &ScanSite) -> Visitor {
         .map(HeaderValue::as_bytes);
     let destination = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
     let signals = Signals { user_agent, purpose, destination, head: request.method() == Method::HEAD };
-    if !signals.is_person(&site.bots) {
+    let Some(device) = signals.person(&site.bots) else {
         return Visitor::Machine;
-    }
+    };
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
     Visitor::Person {
-        device: DeviceClass::of(user_agent),
+        device,
         origin: site.geo.locate(visitor_address(peer, forwarded, &site.trusted_proxies)),
     }
 }

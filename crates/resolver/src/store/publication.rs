@@ -16,6 +16,9 @@ use super::schema::{partition, product, publication, publication_chunk};
 use crate::app::directory_state::Mode;
 use crate::app::publication::{Publication, State, Terms};
 
+/// The code of the refusal of a range that another publication has some of.
+pub const SERIALS_OVERLAP: &str = "SERIALS_OVERLAP";
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = publication)]
 struct Row {
@@ -124,11 +127,27 @@ pub async fn insert(
         .or_conflict("publication_serials", || {
             Fault::new(
                 Kind::Unprocessable,
-                "SERIALS_OVERLAP",
+                SERIALS_OVERLAP,
                 "another publication of this product has some of these serials; allocate a new range",
             )
         })
         .map(drop)
+}
+
+/// The first serial above all that any publication of the product has, of whatever state.
+pub async fn next_serial(
+    conn: &mut AsyncPgConnection,
+    permit: &Permit<PublishCodes>,
+    product: ProductId,
+) -> Result<i64, Fault> {
+    let last: Option<i64> = publication::table
+        .filter(publication::tenant_id.eq(permit.tenant().as_str()))
+        .filter(publication::product_id.eq(product.as_uuid()))
+        .select(sql::<Nullable<BigInt>>("max(first_serial + units)"))
+        .first(conn)
+        .await
+        .or_fault()?;
+    Ok(last.unwrap_or(1))
 }
 
 /// Raises the fence.

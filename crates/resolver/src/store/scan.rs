@@ -17,6 +17,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio_postgres::Statement;
 use uuid::Uuid;
 
+use super::find::Finder;
 use super::state;
 use crate::app::cache::Placement;
 use crate::app::directory_state::Changes;
@@ -24,7 +25,7 @@ use crate::app::geo::Country;
 use crate::app::peppers::Peppers;
 
 /// How long one question may take before a scan says that it cannot be confirmed now.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Questions that wait at once; beyond that a scan says at once that it cannot be confirmed now.
 const WAITING_AT_MOST: usize = 4096;
 /// Partitions there can be: two Crockford characters.
@@ -34,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Longest pause between two attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// All that is asked here is a few rows by their key, of tables that may grow by a million rows in the next seconds: a plan
+/// that was made while one was small must not read it whole. Such plans are neither worth making anew nor compiling.
+const BY_KEY: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
 const ACTIVATE: &str = "SELECT won, activated_at, activated_in FROM activate($1, $2, $3, $4, $5)";
 const RECALLED_AT: &str = "SELECT revoked_at FROM revoked_code WHERE hash = $1";
 
@@ -53,9 +57,15 @@ pub struct Attempt {
 pub struct ScanStore(Arc<Inner>);
 
 struct Inner {
+    links: Arc<Links>,
+    finder: Arc<Finder>,
+    waiting: Semaphore,
+}
+
+/// The open connections, taken in turn.
+pub(super) struct Links {
     links: Box<[ArcSwapOption<Session>]>,
     next: AtomicUsize,
-    waiting: Semaphore,
 }
 
 /// One open connection and what was prepared on it.
@@ -68,36 +78,19 @@ impl ScanStore {
     /// Keeps so many connections open, from now until the process ends.
     pub fn start(config: &DbConfig, connections: usize, context: &Context) -> Self {
         let links = (0..connections).map(|_| ArcSwapOption::empty()).collect();
-        let store = ScanStore(Arc::new(Inner {
-            links,
-            next: AtomicUsize::new(0),
-            waiting: Semaphore::new(WAITING_AT_MOST),
-        }));
+        let links = Arc::new(Links { links, next: AtomicUsize::new(0) });
         for link in 0..connections {
-            let keeping = keep_open(store.0.clone(), link, config.clone(), context.clone());
+            let keeping = keep_open(links.clone(), link, config.clone(), context.clone());
             context.spawn("scan-connection", keeping);
         }
-        store
+        let finder = Arc::new(Finder::new(links.clone(), context.home.clone()));
+        ScanStore(Arc::new(Inner { links, finder, waiting: Semaphore::new(WAITING_AT_MOST) }))
     }
 
     /// Where a code stands; `None` when the partition does not have it.
     pub async fn find(&self, partition: u16, hash: StoredHash) -> Result<Option<Placement>> {
-        self.ask(|session| async move {
-            let statement = session.find_in(partition).await?;
-            let hash = Uuid::from_bytes(*hash.as_bytes());
-            let row = session.client.query_opt(statement, &[&hash]).await.map_err(raw_fault)?;
-            row.map(|row| {
-                Ok(Placement {
-                    publication: row.try_get(0).map_err(raw_fault)?,
-                    serial: row.try_get(1).map_err(raw_fault)?,
-                    activated_at: None,
-                    country: None,
-                    recalled_at: None,
-                })
-            })
-            .transpose()
-        })
-        .await
+        let _place = self.0.waiting.try_acquire().map_err(|_| busy())?;
+        self.0.finder.find(partition, hash).await
     }
 
     /// Activates a code, if nobody did before and its publication allows it; where that asks for a confirmation,
@@ -145,7 +138,10 @@ impl ScanStore {
     ///
     /// It needs no place among those who wait: a flood of codes must not make the state stale.
     pub async fn changes_since(&self, counter: i64, peppers: &Peppers) -> Result<Option<Changes>> {
-        self.put(|session| async move { state::changes_since(&session.client, counter, peppers).await }).await
+        let links = &self.0.links;
+        links
+            .put(|session| async move { state::changes_since(&session.client, counter, peppers).await })
+            .await
     }
 
     /// Puts a scan's question, if not too many wait already.
@@ -154,27 +150,27 @@ impl ScanStore {
         Answer: Future<Output = Result<T>>,
     {
         let _place = self.0.waiting.try_acquire().map_err(|_| busy())?;
-        self.put(question).await
+        self.0.links.put(question).await
     }
+}
 
+impl Links {
     /// Puts a question on one of the connections.
-    async fn put<T, Answer>(&self, question: impl FnOnce(Arc<Session>) -> Answer) -> Result<T>
+    pub(super) async fn put<T, Answer>(&self, question: impl FnOnce(Arc<Session>) -> Answer) -> Result<T>
     where
         Answer: Future<Output = Result<T>>,
     {
-        let (link, session) = self.0.session().ok_or_else(away)?;
+        let (link, session) = self.session().ok_or_else(away)?;
         match tokio::time::timeout(ANSWER_WITHIN, question(session.clone())).await {
             Ok(answer) => answer,
             Err(elapsed) => {
                 // Whatever holds this connection up would hold up the next question too.
-                self.0.give_up(link, &session);
+                self.give_up(link, &session);
                 Err(away().caused_by(elapsed))
             }
         }
     }
-}
 
-impl Inner {
     fn session(&self) -> Option<(usize, Arc<Session>)> {
         let first = self.next.fetch_add(1, Ordering::Relaxed);
         (0..self.links.len()).find_map(|step| {
@@ -191,27 +187,35 @@ impl Inner {
 }
 
 impl Session {
-    async fn find_in(&self, partition: u16) -> Result<&Statement> {
+    /// The statement that looks codes of a partition up.
+    pub(super) async fn find_in(&self, partition: u16) -> Result<&Statement> {
         let cell = self
             .finds
             .get(usize::from(partition))
             .ok_or_else(|| Fault::internal(format!("there is no partition {partition}")))?;
         cell.get_or_try_init(|| async {
-            let sql = format!("SELECT publication_id, serial FROM code_{partition:04} WHERE hash = $1");
+            let sql =
+                format!("SELECT hash, publication_id, serial FROM code_{partition:04} WHERE hash = ANY ($1)");
             self.client.prepare(&sql).await.map_err(raw_fault)
         })
         .await
     }
 }
 
+async fn open(config: &DbConfig, context: &Context) -> Result<RawClient> {
+    let client = connect_raw(config, &context.home).await?;
+    client.batch_execute(BY_KEY).await.map_err(raw_fault)?;
+    Ok(client)
+}
+
 /// Opens a connection, and another whenever it is lost.
-async fn keep_open(store: Arc<Inner>, link: usize, config: DbConfig, context: Context) {
+async fn keep_open(store: Arc<Links>, link: usize, config: DbConfig, context: Context) {
     let mut pause = LOOK_EVERY;
     loop {
         let lost = store.links[link].load().as_ref().is_none_or(|session| session.client.is_closed());
         if lost {
             store.links[link].store(None);
-            match connect_raw(&config, &context.home).await {
+            match open(&config, &context).await {
                 Ok(client) => {
                     let finds = (0..PARTITIONS).map(|_| OnceCell::new()).collect();
                     store.links[link].store(Some(Arc::new(Session { client, finds })));
@@ -227,7 +231,7 @@ async fn keep_open(store: Arc<Inner>, link: usize, config: DbConfig, context: Co
     }
 }
 
-fn away() -> Fault {
+pub(super) fn away() -> Fault {
     Fault::unavailable(
         "DIRECTORY_UNAVAILABLE",
         "the directory cannot be asked at the moment: try again shortly",

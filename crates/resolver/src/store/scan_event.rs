@@ -94,10 +94,13 @@ async fn append(client: &mut RawClient, segment: &Segment) -> Result<Appended> {
     }
 }
 
-/// Rows that break a rule break it again: classes 22 and 23, data and constraints. Anything else may pass.
+/// Rows that break a rule break it again: classes 22 and 23, data and constraints. Anything else may pass, a partition
+/// that is missing too: Postgres calls that a violated check, of a constraint without a name.
 fn refusal(error: Error) -> Result<Appended> {
     let code = error.code().map_or("", SqlState::code);
-    if code.starts_with("22") || code.starts_with("23") {
+    let no_partition = error.code() == Some(&SqlState::CHECK_VIOLATION)
+        && error.as_db_error().is_some_and(|error| error.constraint().is_none());
+    if !no_partition && (code.starts_with("22") || code.starts_with("23")) {
         tracing::error!(error = %Chain(&error), "scan rows are lost: the database refuses them");
         return Ok(Appended::Refused);
     }

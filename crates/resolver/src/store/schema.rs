@@ -75,4 +75,11 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    scan_summary_mark (id) {
+        id -> Uuid,
+        revision -> Int8,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(publication, publication_chunk, product, partition);

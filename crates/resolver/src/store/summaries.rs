@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Uuid as SqlUuid};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::Permit;
@@ -12,7 +12,7 @@ use mintmark_fault::Result;
 use mintmark_ids::{BatchId, ProductId};
 use uuid::Uuid;
 
-use super::schema::scan_summary;
+use super::schema::{scan_summary, scan_summary_mark};
 use crate::app::summaries::{Summary, Summed};
 
 /// The tenant's rows that changed after revision `cursor`, in the order of their changes.
@@ -54,6 +54,31 @@ pub async fn changed(
     Ok(rows.into_iter().map(read).collect())
 }
 
+/// Whether this database gave out the cursor, with the mark that came with it.
+pub async fn gave_out(conn: &mut AsyncPgConnection, cursor: i64, mark: Option<Uuid>) -> Result<bool> {
+    const SQL: &str =
+        "SELECT value >= $1 AND ($2 IS NULL OR EXISTS (SELECT FROM scan_summary_mark WHERE id = $2)) AS known
+        FROM scan_summary_counter";
+    let found: Known = sql_query(SQL)
+        .bind::<BigInt, _>(cursor)
+        .bind::<Nullable<SqlUuid>, _>(mark)
+        .get_result(conn)
+        .await
+        .or_fault()?;
+    Ok(found.known)
+}
+
+/// The newest mark; none where nothing was summed yet.
+pub async fn newest_mark(conn: &mut AsyncPgConnection) -> Result<Option<Uuid>> {
+    scan_summary_mark::table
+        .order(scan_summary_mark::revision.desc())
+        .select(scan_summary_mark::id)
+        .first(conn)
+        .await
+        .optional()
+        .or_fault()
+}
+
 /// One process at a time, until the transaction ends; the others have nothing to wait for.
 const MY_TURN: &str =
     "SELECT pg_try_advisory_xact_lock(hashtextextended('mintmark.resolver.sum_scans', 0)) AS mine";
@@ -61,6 +86,11 @@ const MY_TURN: &str =
 /// horizon to keep, whatever order segments commit in.
 const WAITING: &str = "SELECT id, rows FROM scan_segment WHERE summed_at IS NULL ORDER BY seq LIMIT $1";
 const MARK: &str = "UPDATE scan_segment SET summed_at = clock_timestamp() WHERE id = ANY($1)";
+/// Nobody else is at it, so the counter is what this transaction made of it. The newest mark that is a day old stays
+/// until the next one is a day old: whoever pulls daily finds its own.
+const NOTE: &str = "INSERT INTO scan_summary_mark (revision) SELECT value FROM scan_summary_counter";
+const FORGET_MARKS: &str = "DELETE FROM scan_summary_mark WHERE revision <
+    (SELECT max(revision) FROM scan_summary_mark WHERE made_at < clock_timestamp() - interval '1 day')";
 /// The segments come as an array, so that each partition is asked by its index. An event whose product nobody knows is
 /// nobody's. An unknown code that names a publication belongs to a batch that is not, or will never be, on sale.
 const ADD: &str = "WITH events AS (
@@ -89,6 +119,12 @@ const ADD: &str = "WITH events AS (
                 revision = excluded.revision";
 
 #[derive(QueryableByName)]
+struct Known {
+    #[diesel(sql_type = Bool)]
+    known: bool,
+}
+
+#[derive(QueryableByName)]
 struct Turn {
     #[diesel(sql_type = Bool)]
     mine: bool,
@@ -115,7 +151,11 @@ pub async fn add(conn: &mut AsyncPgConnection, limit: u16) -> Result<Option<Summ
         return Ok(Some(Summed::default()));
     }
     let ids: Vec<Uuid> = segments.iter().map(|segment| segment.id).collect();
-    sql_query(ADD).bind::<Array<SqlUuid>, _>(&ids).execute(conn).await.or_fault()?;
+    let changed = sql_query(ADD).bind::<Array<SqlUuid>, _>(&ids).execute(conn).await.or_fault()?;
+    if changed > 0 {
+        sql_query(NOTE).execute(conn).await.or_fault()?;
+        sql_query(FORGET_MARKS).execute(conn).await.or_fault()?;
+    }
     sql_query(MARK).bind::<Array<SqlUuid>, _>(&ids).execute(conn).await.or_fault()?;
     let events = segments.iter().map(|segment| u64::from(segment.rows.unsigned_abs())).sum();
     Ok(Some(Summed { segments: segments.len(), events }))

@@ -47,7 +47,8 @@ async fn migrate_goes_up_again_after_it_went_down() {
             "scan_event_stray",
             "scan_segment",
             "scan_summary",
-            "scan_summary_counter"
+            "scan_summary_counter",
+            "scan_summary_mark"
         ]
     );
     superuser.batch_execute("SELECT open_partition(1, 1)").await.unwrap();

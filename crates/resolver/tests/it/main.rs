@@ -6,6 +6,7 @@ mod confirmation;
 mod database;
 mod images;
 mod ledger;
+mod lookups;
 mod outage;
 mod page;
 mod privileges;

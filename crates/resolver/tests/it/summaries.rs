@@ -20,7 +20,7 @@ fn key(row: &ScanSummary) -> Key {
 }
 
 async fn pull(stage: &Stage, of: &TenantId, cursor: u64, limit: u32) -> Result<PullScansResponse, Fault> {
-    stage.directory.pull_scans(of, PullScansRequest { cursor, limit }).await
+    stage.directory.pull_scans(of, PullScansRequest { cursor, limit, mark: String::new() }).await
 }
 
 /// All sums of the usual tenant.
@@ -53,6 +53,29 @@ async fn segment(client: &Client, rows: i32, event: &str) {
          SELECT id, position, {event} FROM segment, generate_series(0, {rows} - 1) AS position"
     );
     client.batch_execute(&statement).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pull_with_a_cursor_of_another_history_says_that_sums_start_again() {
+    let stage = Stage::new().await;
+    let product = stage.product(None).await;
+    let (_, publication) = publication(&stage, product, 1, true).await;
+    let event = format!("now(), {publication}, NULL, 'genuine', 'phone', NULL");
+    segment(&stage.superuser().await, 2, &event).await;
+    crate::eventually("the segment is summed", || async { counted(&stage).await == 2 }).await;
+    let asked = async |cursor: u64, mark: &str| {
+        let message = PullScansRequest { cursor, limit: 10, mark: mark.to_owned() };
+        stage.directory.pull_scans(&stage.tenant, message).await
+    };
+    let first = asked(0, "").await.unwrap();
+    assert!(!first.mark.is_empty());
+    let next = asked(first.next_cursor, &first.mark).await.unwrap();
+    assert_eq!((next.summaries.len(), &next.mark), (0, &first.mark));
+    let unknown = uuid::Uuid::new_v4().to_string();
+    assert_eq!(asked(first.next_cursor, &unknown).await.unwrap_err().code(), "SCANS_RESTARTED");
+    let ahead = asked(first.next_cursor + 1, "").await.unwrap_err();
+    assert_eq!(ahead.code(), "SCANS_RESTARTED", "a cursor that was never given out");
+    assert_eq!(asked(0, "no mark").await.unwrap_err().code(), "MARK_MALFORMED");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +115,9 @@ async fn scans_are_summed_by_batch_country_and_outcome() {
     let today = Utc::now().date_naive().to_string();
     assert!(sums(&stage).await.iter().all(|row| row.product_id == product.to_string() && row.day == today));
     let foreign = pull(&stage, &tenant("globex"), 0, 5_000).await.unwrap();
-    assert_eq!(foreign, PullScansResponse::default(), "another tenant's sums are not there");
+    let mark = foreign.mark.clone();
+    let nothing = PullScansResponse { mark, ..PullScansResponse::default() };
+    assert_eq!(foreign, nothing, "another tenant's sums are not there");
 }
 
 #[tokio::test(flavor = "multi_thread")]

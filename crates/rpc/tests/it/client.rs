@@ -31,7 +31,7 @@ async fn every_method_of_the_table_answers() {
     directory.revoke_batch(&tenant(), RevokeBatchRequest::default()).await.unwrap();
     let codes = RevokeCodesRequest { digests: vec![0; 64].into(), ..Default::default() };
     assert_eq!(directory.revoke_codes(&tenant(), codes).await.unwrap().revoked, 2);
-    let pull = PullScansRequest { cursor: 6, limit: 1 };
+    let pull = PullScansRequest { cursor: 6, limit: 1, mark: String::new() };
     assert_eq!(directory.pull_scans(&tenant(), pull).await.unwrap().next_cursor, 7);
     // It has no row in this test.
     let fault = directory.abort_publication(&tenant(), AbortPublicationRequest::default()).await.unwrap_err();

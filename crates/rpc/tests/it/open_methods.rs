@@ -76,6 +76,7 @@ async fn reflection_lists_the_services_except_in_production() {
     let listed = services(&edge).await.unwrap();
     assert!(listed.iter().any(|name| name == "mintmark.directory.v1.DirectoryService"), "{listed:?}");
     assert!(listed.iter().any(|name| name == "grpc.health.v1.Health"), "{listed:?}");
+    assert_eq!(listed.len(), 3, "no service of another edge: {listed:?}");
 
     let mut context = Context::for_tests("directory");
     context.app_env = AppEnv::Production;

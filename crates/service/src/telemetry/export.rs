@@ -1,5 +1,6 @@
 //! Installing telemetry in the process, and flushing it at the end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -18,6 +19,15 @@ use crate::StartError;
 
 /// How long one export to the collector may take, and the flush at the end.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether spans leave the process.
+static EXPORTS: AtomicBool = AtomicBool::new(false);
+
+/// Whether spans are exported to a collector: where they are not, one is of use for the log lines inside it alone.
+#[must_use]
+pub fn exports_traces() -> bool {
+    EXPORTS.load(Ordering::Relaxed)
+}
 
 /// Installed telemetry. Call `shutdown` at the end, or the last spans are lost.
 #[derive(Debug)]
@@ -68,6 +78,7 @@ impl Telemetry {
             .map_err(|error| {
                 StartError::new("telemetry is installed already in this process").caused_by(error)
             })?;
+        EXPORTS.store(otlp_endpoint.is_some(), Ordering::Relaxed);
         Ok(Self { traces })
     }
 

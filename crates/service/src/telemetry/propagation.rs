@@ -17,11 +17,26 @@ pub fn inject(span: &Span, headers: &mut dyn Injector) {
 
 /// Makes the caller's trace context the parent of `span`. Call it before the span is entered; headers without a valid
 /// trace context change nothing.
+///
+/// `tracestate` is not read: it is free text of the caller's, and would travel on with every call that we make.
 pub fn set_parent(span: &Span, headers: &dyn Extractor) {
-    let parent = TraceContextPropagator::new().extract(headers);
+    let parent = TraceContextPropagator::new().extract(&ParentOnly(headers));
     if parent.span().span_context().is_valid() {
         // Fails only without telemetry, or when the span was entered already: then it keeps its own trace.
         let _own_trace = span.set_parent(parent);
+    }
+}
+
+/// Headers in which only `traceparent` can be found.
+struct ParentOnly<'a>(&'a dyn Extractor);
+
+impl Extractor for ParentOnly<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        key.eq_ignore_ascii_case(TRACEPARENT).then(|| self.0.get(key)).flatten()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACEPARENT]
     }
 }
 

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -65,6 +66,17 @@ async fn log_line_in_a_span_carries_the_trace_of_the_caller() {
     );
     assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
     assert!(lines.with_message("too quiet").is_empty());
+
+    // `tracestate` is the caller's text: it goes no further than here.
+    let caller = HashMap::from([
+        ("traceparent".to_owned(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        ("tracestate".to_owned(), "vendor=whatever-the-caller-wrote".to_owned()),
+    ]);
+    let (span, mut next_hop) = (info_span!("traced"), HashMap::<String, String>::new());
+    telemetry::set_parent(&span, &caller);
+    telemetry::inject(&span, &mut next_hop);
+    assert!(next_hop["traceparent"].starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{next_hop:?}");
+    assert_eq!(next_hop.get("tracestate").map_or("", String::as_str), "", "{next_hop:?}");
 
     info_span!("own trace").in_scope(|| tracing::warn!("without a caller"));
     let own = lines.with_message("without a caller")[0]["trace_id"].as_str().unwrap().to_owned();

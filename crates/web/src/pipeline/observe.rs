@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::dev::ServiceRequest;
+use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::http::{Method, StatusCode};
 use mintmark_fault::{Chain, Fault, Kind};
@@ -15,7 +15,7 @@ use super::{RequestId, Stage};
 
 /// The span of a request, continuing the caller's trace. It knows the template of the route, never the path or query:
 /// those carry codes.
-pub(super) fn span(request: &ServiceRequest, template: &str, name: Option<&str>, id: &RequestId) -> Span {
+pub(super) fn span(request: &HttpRequest, template: &str, name: Option<&str>, id: &RequestId) -> Span {
     let method = label(request.method());
     let span = info_span!(
         "http.request",
@@ -29,6 +29,11 @@ pub(super) fn span(request: &ServiceRequest, template: &str, name: Option<&str>,
     );
     telemetry::set_parent(&span, &Headers(request.headers()));
     span
+}
+
+/// Whether somebody follows this request: its caller, or a collector.
+pub(super) fn is_followed(request: &HttpRequest) -> bool {
+    telemetry::exports_traces() || request.headers().contains_key("traceparent")
 }
 
 /// Records how it ended.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use mintmark_auth::API_KEY_PREFIX;
 use mintmark_fault::Fault;
 use uuid::Uuid;
 
@@ -41,9 +42,11 @@ impl RequestId {
     }
 }
 
-// The id is written to logs and sent back: nothing that could mean something there.
+// The id is written to logs and sent back: nothing that could mean something there, and no API key that somebody put into
+// the wrong header.
 fn is_sane(id: &str) -> bool {
     (1..=MAX_LENGTH).contains(&id.len())
+        && !id.contains(API_KEY_PREFIX)
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
@@ -66,6 +69,7 @@ mod tests {
         assert!(is_sane("0192-af.X_y"));
         assert!(!is_sane(""));
         assert!(!is_sane("a b"));
+        assert!(!is_sane("mmk_test_01h45ytscbebyvny4gc8cr8ma2_0123"));
         assert!(!is_sane("a\"b"));
         assert!(!is_sane(&"a".repeat(129)));
     }

@@ -141,10 +141,14 @@ impl TestEdge {
     }
 
     pub async fn start_with(change: impl FnOnce(Edge) -> Edge) -> Self {
+        Self::start_of(routes(), change).await
+    }
+
+    pub async fn start_of(routes: Vec<Route>, change: impl FnOnce(Edge) -> Edge) -> Self {
         let context = Context::for_tests("example");
         let token = mintmark_auth::control::generate().expose_secret().to_owned();
         let guard = Arc::new(Guard(ControlToken::parse(&token).unwrap()));
-        let edge = change(Edge::new("example", routes()).authenticate(guard).workers(2));
+        let edge = change(Edge::new("example", routes).authenticate(guard).workers(2));
         let running: Running = edge.bind(ANY_PORT, &context).await.unwrap();
         let url = format!("http://{}", running.addr);
         let serving = tokio::spawn(running.serve(context.shutdown.clone()));

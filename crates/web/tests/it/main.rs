@@ -4,5 +4,6 @@
 
 mod edge;
 mod lifecycle;
+mod limits;
 mod requests;
 mod telemetry;

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use mintmark_service::telemetry::{self, Telemetry};
+use mintmark_web::Edge;
 use reqwest::Client;
 use serde_json::Value;
 
@@ -66,5 +67,27 @@ async fn request_continues_the_callers_trace_and_shows_no_path() {
     let count = r#"http_server_request_duration_seconds_count{method="GET",route="/v1/things/{id}",service="example",status="200"}"#;
     assert!(metrics.contains(count), "{metrics}");
     assert!(!metrics.contains("abcd"), "a path in a label");
+    edge.stop().await;
+    spans_where_followed(&lines).await;
+}
+
+/// Part of the test above. An edge whose answers are cheap makes spans for those who follow, and for what goes wrong.
+async fn spans_where_followed(lines: &Lines) {
+    let edge = TestEdge::start_with(Edge::spans_where_followed).await;
+    let thing = edge.url("/v1/things/00000000-0000-0000-0000-00000000abcd");
+    let unfollowed = Client::new().get(&thing).header("x-request-id", "unfollowed");
+    let answer: Value = unfollowed.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["nextHop"], Value::Null, "nobody reads it");
+
+    let trace = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let answer: Value =
+        Client::new().get(&thing).header("traceparent", trace).send().await.unwrap().json().await.unwrap();
+    assert!(answer["nextHop"].as_str().unwrap().starts_with(&trace[..36]), "{answer}");
+
+    let failing = Client::new().get(edge.url("/broken")).header("x-request-id", "broken-and-unfollowed");
+    assert_eq!(failing.send().await.unwrap().status(), 500);
+    let line = lines.find(|line| line["span"]["request.id"] == "broken-and-unfollowed");
+    assert_eq!(line["message"], "request failed");
+    assert_eq!(line["trace_id"].as_str().unwrap().len(), 32);
     edge.stop().await;
 }

@@ -13,7 +13,7 @@ use mintmark_jobs::{JobPermit, JobState, enqueue_at};
 use mintmark_wire::directory::v1::{PullScansResponse, ScanOutcome, ScanSummary};
 use uuid::Uuid;
 
-use super::super::schema::{batch, scan_cursor};
+use super::super::schema::{batch, scan_cursor, scan_summary};
 use super::super::{stored, unsigned};
 use crate::job_kinds::{PullScans, PullScansPayload};
 
@@ -69,17 +69,27 @@ pub async fn schedule(
     Ok(())
 }
 
+/// Where a pull goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// The revision that was pulled last.
+    pub revision: u64,
+    /// What the directory said with it; empty: nothing.
+    pub mark: String,
+}
+
 /// Where the tenant's pull goes on; `None` when another job has it.
-pub async fn cursor(conn: &mut AsyncPgConnection, permit: &JobPermit<PullScans>) -> Result<Option<u64>> {
-    let found: Option<i64> = scan_cursor::table
+pub async fn cursor(conn: &mut AsyncPgConnection, permit: &JobPermit<PullScans>) -> Result<Option<Cursor>> {
+    let found: Option<(i64, Option<String>)> = scan_cursor::table
         .find(permit.tenant().as_str())
         .filter(scan_cursor::job_id.eq(permit.job().as_uuid()))
-        .select(scan_cursor::revision)
+        .select((scan_cursor::revision, scan_cursor::mark))
         .first(conn)
         .await
         .optional()
         .or_fault()?;
-    found.map(|revision| unsigned("scan_cursor.revision", revision)).transpose()
+    let Some((revision, mark)) = found else { return Ok(None) };
+    Ok(Some(Cursor { revision: unsigned("scan_cursor.revision", revision)?, mark: mark.unwrap_or_default() }))
 }
 
 /// Overwrites the tenant's rows with newer ones and moves the cursor from `from`, inside a fenced transaction of the job.
@@ -93,23 +103,51 @@ pub async fn apply(
     page: &PullScansResponse,
 ) -> Result<()> {
     let tenant = permit.tenant();
-    let (from, to): (i64, i64) = (unsigned("cursor", from)?, unsigned("cursor", page.next_cursor)?);
     // First the cursor: its row lock keeps everybody else away from the tenant's rows.
-    let moved = diesel::update(scan_cursor::table.find(tenant.as_str()))
-        .filter(scan_cursor::job_id.eq(permit.job().as_uuid()))
-        .filter(scan_cursor::revision.eq(from))
-        .set(scan_cursor::revision.eq(to))
+    move_cursor(conn, permit, from, page.next_cursor, &page.mark).await?;
+    let rows = Rows::read(&page.summaries)?;
+    if rows.days.is_empty() { Ok(()) } else { rows.write(conn, tenant).await }
+}
+
+/// Begins anew with a directory that was restored from a backup, inside a fenced transaction of the job: its revisions
+/// are given out a second time, so those that we have say nothing about which of two sums is the newer one. What the
+/// directory still has overwrites ours; what it lost with the restore stays here as the best that is known.
+///
+/// # Errors
+/// As [`apply`].
+pub async fn start_again(
+    conn: &mut AsyncPgConnection,
+    permit: &JobPermit<PullScans>,
+    from: u64,
+) -> Result<()> {
+    move_cursor(conn, permit, from, 0, "").await?;
+    diesel::update(scan_summary::table.filter(scan_summary::tenant_id.eq(permit.tenant().as_str())))
+        .set(scan_summary::revision.eq(0))
         .execute(conn)
         .await
         .or_fault()?;
-    if moved != 1 {
-        return Err(Fault::unavailable(
-            "SCANS_TAKEN_OVER",
-            "the cursor of this tenant's scans was moved meanwhile",
-        ));
+    Ok(())
+}
+
+async fn move_cursor(
+    conn: &mut AsyncPgConnection,
+    permit: &JobPermit<PullScans>,
+    from: u64,
+    to: u64,
+    mark: &str,
+) -> Result<()> {
+    let (from, to): (i64, i64) = (unsigned("cursor", from)?, unsigned("cursor", to)?);
+    let moved = diesel::update(scan_cursor::table.find(permit.tenant().as_str()))
+        .filter(scan_cursor::job_id.eq(permit.job().as_uuid()))
+        .filter(scan_cursor::revision.eq(from))
+        .set((scan_cursor::revision.eq(to), scan_cursor::mark.eq((!mark.is_empty()).then_some(mark))))
+        .execute(conn)
+        .await
+        .or_fault()?;
+    if moved == 1 {
+        return Ok(());
     }
-    let rows = Rows::read(&page.summaries)?;
-    if rows.days.is_empty() { Ok(()) } else { rows.write(conn, tenant).await }
+    Err(Fault::unavailable("SCANS_TAKEN_OVER", "the cursor of this tenant's scans was moved meanwhile"))
 }
 
 /// Notes that everything is here and makes the next job, in the transaction that ends this one.

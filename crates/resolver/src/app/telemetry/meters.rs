@@ -5,9 +5,8 @@ use std::sync::Arc;
 use mintmark_service::telemetry::meter;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
-use tokio::sync::mpsc;
 
-use super::ScanEvent;
+use super::buffer::Buffer;
 use super::spool::Spool;
 
 /// Why rows were lost.
@@ -84,12 +83,13 @@ impl Meters {
 }
 
 /// Shows how many rows wait in memory.
-pub fn watch_buffer(waiting: mpsc::WeakSender<ScanEvent>, capacity: usize) {
+pub fn watch_buffer(buffer: &Arc<Buffer>) {
+    let buffer = Arc::downgrade(buffer);
     meter()
         .u64_observable_gauge("telemetry_buffered")
         .with_description("scan rows that wait in memory")
         .with_callback(move |gauge| {
-            let rows = waiting.upgrade().map_or(0, |sender| capacity - sender.capacity());
+            let rows = buffer.upgrade().map_or(0, |buffer| buffer.rows());
             gauge.observe(rows as u64, &[]);
         })
         .build();

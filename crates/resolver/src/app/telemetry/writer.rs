@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mintmark_fault::Chain;
-use tokio::sync::{Notify, mpsc};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::ScanEvent;
+use super::buffer::Buffer;
 use super::meters::{Lost, Meters};
-use super::segment::{MAX_ROWS, Segment};
+use super::segment::Segment;
 use super::spool::{Kept, Spool};
 use crate::store::scan_event::{Appended, SegmentSink};
 
@@ -25,7 +26,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 
 /// The task that writes.
 pub struct Writer {
-    pub receiver: mpsc::Receiver<ScanEvent>,
+    pub buffer: Arc<Buffer>,
     pub sink: SegmentSink,
     pub spool: Option<Arc<Spool>>,
     pub meters: Meters,
@@ -36,36 +37,26 @@ pub struct Writer {
 impl Writer {
     /// Writes until `finish`, then what is left, and returns.
     pub async fn run(mut self, finish: CancellationToken) {
-        loop {
-            let mut rows = Vec::new();
-            let more = self.gather(&mut rows, &finish).await;
-            if !rows.is_empty() {
-                self.settle(Segment::new(rows), &finish).await;
-            }
-            if !more {
-                return;
-            }
+        while let Some(rows) = self.gather(&finish).await {
+            self.settle(Segment::new(rows), &finish).await;
         }
     }
 
-    /// Fills the rows of a segment; false when there will be nothing more.
-    async fn gather(&mut self, rows: &mut Vec<ScanEvent>, finish: &CancellationToken) -> bool {
+    /// The rows of the next segment; none when there will be nothing more.
+    async fn gather(&self, finish: &CancellationToken) -> Option<Vec<ScanEvent>> {
         tokio::select! {
-            received = self.receiver.recv_many(rows, MAX_ROWS) => if received == 0 { return false },
-            () = finish.cancelled(), if !self.receiver.is_closed() => self.receiver.close(),
+            () = self.buffer.has_some() => {}
+            () = finish.cancelled() => {}
         }
-        let deadline = Instant::now() + GATHER_FOR;
-        while rows.len() < MAX_ROWS && !finish.is_cancelled() {
-            let room = MAX_ROWS - rows.len();
-            tokio::select! {
-                received = timeout_at(deadline, self.receiver.recv_many(rows, room)) => match received {
-                    Ok(0) | Err(_) => break,
-                    Ok(_) => {}
-                },
-                () = finish.cancelled() => self.receiver.close(),
-            }
+        if finish.is_cancelled() {
+            return if self.buffer.close() { None } else { Some(self.buffer.take()) };
         }
-        true
+        tokio::select! {
+            () = self.buffer.has_segment() => {}
+            () = sleep(GATHER_FOR) => {}
+            () = finish.cancelled() => {}
+        }
+        Some(self.buffer.take())
     }
 
     /// Returns when the segment is in the database or in the spool, or counted as lost.

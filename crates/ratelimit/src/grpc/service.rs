@@ -1,0 +1,126 @@
+//! `mintmark.ratelimit.v1.RatelimitService`.
+
+use mintmark_auth::action::CheckRateLimit;
+use mintmark_auth::{OnTenant, Permit, Principal, Tier, authorize, scope};
+use mintmark_fault::Fault;
+use mintmark_rpc::{Rpc, caller, status};
+use mintmark_service::limit::{Bucket, LimitAnswer, RejectReason};
+use mintmark_wire::ratelimit::v1::ratelimit_service_server::{RatelimitService, RatelimitServiceServer};
+use mintmark_wire::ratelimit::v1::{self as wire, CheckRequest, CheckResponse};
+use tonic::{Request, Response, Status};
+
+use crate::app::limiter::{Charge, Judgement, Limiter};
+use crate::app::names::{Name, Namespace, Owner};
+
+/// The most that one request may cost.
+const MOST: u32 = 1_000_000;
+
+/// The service, and the table of what its methods need.
+pub struct RatelimitRpc {
+    limiter: Limiter,
+}
+
+impl RatelimitRpc {
+    /// What each method needs.
+    pub const METHODS: [Rpc; 1] =
+        [Rpc { path: "/mintmark.ratelimit.v1.RatelimitService/Check", scope: scope::RATELIMIT_CHECK }];
+
+    /// The generated server around it.
+    #[must_use]
+    pub fn server(limiter: Limiter) -> RatelimitServiceServer<Self> {
+        RatelimitServiceServer::new(Self { limiter })
+    }
+}
+
+#[tonic::async_trait]
+impl RatelimitService for RatelimitRpc {
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let who = caller(&request)?;
+        let charge = charge(request.into_inner()).map_err(status)?;
+        let permit = permit(&who, &charge.owner).map_err(status)?;
+        let judgement = self.limiter.check(&permit, &charge).await.map_err(status)?;
+        let limits = self.limiter.limits();
+        let uncounted = |reason: wire::Reason| {
+            let limit = limits.of(charge.tier);
+            CheckResponse {
+                allowed: true,
+                limit,
+                tenant_remaining: limit,
+                key_remaining: limit,
+                window_secs: limits.window.as_secs(),
+                reason: reason.into(),
+                ..CheckResponse::default()
+            }
+        };
+        Ok(Response::new(match judgement {
+            Judgement::Judged(answer) => judged(&answer),
+            Judgement::PassedOpen => uncounted(wire::Reason::RedisUnavailable),
+            Judgement::Off => uncounted(wire::Reason::Disabled),
+        }))
+    }
+}
+
+/// A caller may charge the tenant that its token is for; whoever has no tenant, under any.
+fn permit(who: &Principal, owner: &Owner) -> Result<Permit<CheckRateLimit>, Fault> {
+    let tenant = match owner {
+        Owner::Tenant(tenant) => tenant,
+        Owner::Stranger(_) => who.tenant().ok_or_else(Fault::unauthenticated)?,
+    };
+    authorize::<CheckRateLimit>(who, OnTenant(tenant.clone()))
+}
+
+fn charge(message: CheckRequest) -> Result<Charge, Fault> {
+    let tier = match message.tier() {
+        wire::Tier::Free => Tier::Free,
+        wire::Tier::Pro => Tier::Pro,
+        wire::Tier::Enterprise => Tier::Enterprise,
+        wire::Tier::Unspecified => {
+            return Err(Fault::invalid("TIER_REQUIRED", "tier", "a tier is free, pro or enterprise"));
+        }
+    };
+    let key_is_api_key = match message.key_kind() {
+        wire::KeyKind::ApiKey => true,
+        wire::KeyKind::Anonymous => false,
+        wire::KeyKind::Unspecified => {
+            let sentence = "a key is the id of an API key, or the anonymous name of another credential";
+            return Err(Fault::invalid("KEY_KIND_REQUIRED", "key_kind", sentence));
+        }
+    };
+    if !(1..=MOST).contains(&message.cost) {
+        return Err(Fault::invalid("COST_OUT_OF_RANGE", "cost", "a cost is a number from 1 to 1000000"));
+    }
+    Ok(Charge {
+        namespace: Namespace::parse(message.namespace)?,
+        owner: Owner::parse(message.owner)?,
+        key: Name::parse("key", message.key)?,
+        key_is_api_key,
+        tier,
+        cost: u64::from(message.cost),
+        passes_uncounted: message.passes_uncounted,
+    })
+}
+
+fn judged(answer: &LimitAnswer) -> CheckResponse {
+    let reason = match answer.reason {
+        None => wire::Reason::Unspecified,
+        Some(RejectReason::TenantLimit) => wire::Reason::TenantLimit,
+        Some(RejectReason::KeyLimit) => wire::Reason::KeyLimit,
+        Some(RejectReason::RedisUnavailable) => wire::Reason::RedisUnavailable,
+    };
+    let refused_by = answer.refused.iter().map(|bucket| match bucket {
+        Bucket::Tenant => wire::Bucket::Tenant.into(),
+        Bucket::Key => wire::Bucket::Key.into(),
+    });
+    CheckResponse {
+        allowed: answer.allowed,
+        counted: answer.allowed,
+        limit: answer.limit,
+        tenant_remaining: answer.tenant_remaining,
+        key_remaining: answer.key_remaining,
+        window_secs: answer.window.as_secs(),
+        reset_unix_secs: answer.reset_at,
+        reset_after_ms: u64::try_from(answer.reset_after.as_millis()).unwrap_or(u64::MAX),
+        refused_by: refused_by.collect(),
+        reason: reason.into(),
+    }
+}

@@ -1,0 +1,168 @@
+//! Replicas of the service on one Redis, and those who ask them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mintmark_auth::{
+    DEFAULT_ISSUER, Grant, SigningKey, Tier, TokenSource, TrustBundle, TrustedKey, audience, scope,
+};
+use mintmark_ids::{ApiKeyId, ServiceName, TenantId};
+use mintmark_ratelimit::config::RatelimitConfig;
+use mintmark_rpc::client::{Decision, LimitKey, LimitPolicy, LimitRequest, Owner, Ratelimit};
+use mintmark_service::Context;
+use mintmark_service::config::Reader;
+use mintmark_service::limit::{DEFAULT_KEY_IDS, FailMode, LimitAnswer};
+use tempfile::TempDir;
+
+/// What every request of the tests shares.
+pub const NAMESPACE: &str = "test";
+
+/// A key that the services trust, and their configuration.
+pub struct Stage {
+    pub tokens: TokenSource,
+    folder: TempDir,
+    budget_ms: &'static str,
+}
+
+/// A running replica.
+pub struct Replica {
+    pub addr: SocketAddr,
+    pub context: Context,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.context.shutdown.trigger();
+    }
+}
+
+impl Stage {
+    /// Services that wait long for Redis: what is tested is what they decide, and a busy machine is no outage.
+    pub fn new() -> Self {
+        Self::with_budget("1000")
+    }
+
+    /// Services that wait as long as they do by default.
+    pub fn strict() -> Self {
+        Self::with_budget("25")
+    }
+
+    fn with_budget(budget_ms: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SigningKey::from_pem(&SigningKey::generate_pem()).unwrap();
+        let grants =
+            [(audience::RATELIMIT, scope::RATELIMIT_CHECK), (audience::RESOLVER, scope::DIRECTORY_READ)]
+                .map(|(aud, scope)| Grant { aud: aud.to_owned(), scopes: vec![scope.to_owned()] })
+                .to_vec();
+        let trusted = TrustedKey { jwk: key.public_jwk(), service: ServiceName::ControlPlane, grants };
+        let bundle = TrustBundle::new(DEFAULT_ISSUER, vec![trusted]).unwrap().to_json();
+        std::fs::write(folder.path().join("trust.json"), bundle).unwrap();
+        Self { tokens: TokenSource::new(ServiceName::ControlPlane, key, DEFAULT_ISSUER), folder, budget_ms }
+    }
+
+    pub fn trust_bundle(&self) -> PathBuf {
+        self.folder.path().join("trust.json")
+    }
+
+    /// The configuration that these variables give.
+    pub fn config(&self, variables: &[(&str, &str)]) -> RatelimitConfig {
+        let trust_bundle = self.trust_bundle();
+        let mut reader = Reader::from_pairs(
+            [("APP_ENV", "test"), ("RATELIMIT_GRPC_ADDR", "127.0.0.1:0"), ("RATE_LIMIT_FAIL_OPEN", "false")]
+                .into_iter()
+                .chain([
+                    ("TRUST_BUNDLE_FILE", path(&trust_bundle)),
+                    ("RATE_LIMIT_REDIS_BUDGET_MS", self.budget_ms),
+                ])
+                .chain(variables.iter().copied()),
+        );
+        let config = RatelimitConfig::read(&mut reader);
+        reader.finish(config).unwrap()
+    }
+
+    /// A replica with these variables, which knows its Redis.
+    pub async fn replica(&self, variables: &[(&str, &str)]) -> Replica {
+        let context = Context::for_tests("ratelimit");
+        let service = mintmark_ratelimit::build(self.config(variables), &context).await.unwrap();
+        let addr = service.addr;
+        tokio::spawn(service.serve());
+        Replica { addr, context }
+    }
+
+    /// One that asks this replica.
+    pub fn caller(&self, replica: &Replica) -> Ratelimit {
+        self.caller_of(replica.addr, FailMode::Closed)
+    }
+
+    pub fn caller_of(&self, addr: SocketAddr, mode: FailMode) -> Ratelimit {
+        let policy = LimitPolicy { mode, budget: Duration::from_secs(2), metric_key_ids: DEFAULT_KEY_IDS };
+        Ratelimit::new(&format!("http://{addr}"), self.tokens.clone(), policy).unwrap()
+    }
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+pub fn tenant(slug: &str) -> TenantId {
+    TenantId::parse(slug).unwrap()
+}
+
+/// A request of cost one by a new key of a tenant.
+pub fn request(owner: &str, tier: Tier) -> LimitRequest {
+    LimitRequest {
+        namespace: NAMESPACE,
+        owner: Owner::Tenant(tenant(owner)),
+        key: LimitKey::ApiKey(ApiKeyId::new()),
+        tier,
+        cost: 1,
+        passes_uncounted: false,
+    }
+}
+
+/// How many of so many requests in a row pass.
+pub async fn admitted(caller: &Ratelimit, request: &LimitRequest, times: usize) -> usize {
+    let mut admitted = 0;
+    for _ in 0..times {
+        match caller.check(request).await {
+            Decision::Allowed(_) => admitted += 1,
+            Decision::Limited(_) => {}
+            other => panic!("no decision: {other:?}"),
+        }
+    }
+    admitted
+}
+
+pub fn allowed(decision: Decision) -> LimitAnswer {
+    match decision {
+        Decision::Allowed(answer) => answer,
+        other => panic!("not allowed: {other:?}"),
+    }
+}
+
+pub fn limited(decision: Decision) -> LimitAnswer {
+    match decision {
+        Decision::Limited(answer) => answer,
+        other => panic!("not limited: {other:?}"),
+    }
+}
+
+/// Waits until the replica has found its Redis, without charging anything that a test looks at.
+pub async fn ready(caller: &Ratelimit) {
+    let probe = LimitRequest { namespace: "probe", ..request("probe", Tier::Enterprise) };
+    super::eventually("the limiter decides", || async {
+        matches!(caller.check(&probe).await, Decision::Allowed(_))
+    })
+    .await;
+}
+
+/// Waits for a moment early enough in a window of this length that a test fits into the rest of it.
+pub async fn early_in_a_window(window_secs: u64, needed: Duration) {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let window = Duration::from_secs(window_secs);
+    let into = Duration::from_nanos(u64::try_from(since.as_nanos() % window.as_nanos()).unwrap());
+    if window - into < needed {
+        tokio::time::sleep(window - into + Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE api_key;
+DROP FUNCTION api_key_stays_revoked();

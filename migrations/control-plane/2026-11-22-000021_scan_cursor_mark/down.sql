@@ -1,0 +1,1 @@
+ALTER TABLE scan_cursor DROP COLUMN mark;
