@@ -8,9 +8,14 @@ use mintmark_tests::{Home, Platform, processes_that_name};
 fn platform_runs_its_journey_and_finds_its_data_again() {
     let home = Home::new().unwrap();
     let platform = Platform::start(&home, &["--units", "500"]).unwrap();
-    for step in
-        ["scan one code as a person", "scan it again", "scan another as a crawler", "scan an unknown code"]
-    {
+    for step in [
+        "scan one code as a person",
+        "scan it again",
+        "scan another as a crawler",
+        "scan an unknown code",
+        "a free key, again and again        429 after",
+        "revoke it, use it again",
+    ] {
         assert!(platform.printed().contains(step), "'{step}' is missing from:\n{}", platform.printed());
     }
 

@@ -1,5 +1,7 @@
 //! Support for the journeys: the platform as a person starts it, on free ports and in a folder of its own.
 
+pub mod recording;
+
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader};

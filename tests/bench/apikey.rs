@@ -1,0 +1,215 @@
+//! What an API key and its limit cost: the same handler, which reads one row by its primary key, mounted twice on one edge
+//! in this process, with and without both.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::web::Data;
+use mintmark_auth::{
+    ApiScope, ControlToken, DEFAULT_ISSUER, Grant, IssuedKey, KeyEnvironment, SessionVerifier, SigningKey,
+    TokenSource, TrustBundle, TrustedKey, audience, scope,
+};
+use mintmark_control_plane::http::authenticate::Gate;
+use mintmark_control_plane::http::limits::Counted;
+use mintmark_control_plane::store::scopes;
+use mintmark_db::{DbConfig, Pool};
+use mintmark_devstack::redis::RedisServer;
+use mintmark_devstack::{Process, free_port};
+use mintmark_ids::{BrandId, ServiceName, TenantId, UserId};
+use mintmark_rpc::client::{LimitPolicy, Ratelimit};
+use mintmark_service::Context;
+use mintmark_service::limit::{DEFAULT_KEY_IDS, FailMode};
+use mintmark_tests::program;
+use mintmark_web::{Access, Answer, Edge, Limit, Limits, Route, ok};
+use serde_json::json;
+
+use crate::report::{Better, Report, alternate};
+use crate::stage::{CONTROL, Stage};
+use crate::{Result, block_on};
+
+const CONNECTIONS: usize = 16;
+const LASTING: Duration = Duration::from_secs(4);
+/// Nobody may be refused.
+const CEILING: &str = "1000000000";
+const MINUTE: Duration = Duration::from_secs(60);
+const TENANT: &str = "bench";
+const KEYED: &str = "/keyed";
+const BARE: &str = "/bare";
+
+/// The row that both handlers read.
+struct Wanted {
+    tenant: TenantId,
+    brand: BrandId,
+}
+
+/// Everything that must live as long as the edge answers.
+struct Bench {
+    addr: SocketAddr,
+    key: IssuedKey,
+    context: Context,
+    _limiter: Process,
+    _redis: RedisServer,
+    _stage: Stage,
+}
+
+/// Requests a second with a key and a limit, as a share of those with neither.
+pub fn apikey(report: &mut Report) -> Result {
+    block_on(async {
+        let mut bench = Bench::start(report).await?;
+        report
+            .note(&format!("{CONNECTIONS} connections, one request under way on each; every answer is 200"));
+        // A round that nobody counts warms connections and caches.
+        bench.keyed()?;
+        bench.bare()?;
+        let rounds = alternate(&mut bench, async |bench| bench.keyed(), async |bench| bench.bare()).await?;
+        bench.context.shutdown.trigger();
+        report.figure("apikey", "requests/s", Better::More, &rounds)
+    })
+}
+
+impl Bench {
+    async fn start(report: &Report) -> Result<Self> {
+        let stage = Stage::open(report).await?;
+        let redis = RedisServer::start(&[]).await?;
+        let identity = SigningKey::from_pem(&SigningKey::generate_pem())?;
+        let (limiter, url) = start_limiter(&stage, &redis, &identity).await?;
+        let (tenant, brand, key) =
+            (TenantId::parse(TENANT)?, BrandId::new(), IssuedKey::generate(KeyEnvironment::Live));
+        fill(&stage, brand, &key).await?;
+
+        let context = Context::for_tests("bench");
+        let pool = Pool::new(&DbConfig::new(stage.postgres_url("control_app", CONTROL)), &context.home)?;
+        let control = ControlToken::parse(&stage.secrets.control_token)?;
+        let sessions =
+            SessionVerifier::new(SigningKey::from_pem(&SigningKey::generate_pem())?, DEFAULT_ISSUER);
+        let gate = Gate::new(pool.clone(), control, sessions, KeyEnvironment::Live);
+        let tokens = TokenSource::new(ServiceName::ControlPlane, identity, DEFAULT_ISSUER);
+        let policy = LimitPolicy { mode: FailMode::Closed, budget: MINUTE, metric_key_ids: DEFAULT_KEY_IDS };
+        let limiting = Limits {
+            limiter: Arc::new(Counted(Ratelimit::new(&url, tokens, policy)?)),
+            unverified: 1,
+            window: MINUTE,
+            trusted_proxies: Vec::new(),
+        };
+        let routes = vec![
+            Route::get(KEYED, Access::SessionOrKey, read),
+            Route::get(BARE, Access::Public, read).limit(Limit::Exempt),
+        ];
+        let running = Edge::new("bench", routes)
+            .authenticate(Arc::new(gate))
+            .limits(limiting)
+            .data(pool)
+            .data(Wanted { tenant, brand })
+            .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &context)
+            .await?;
+        let addr = running.addr;
+        tokio::spawn(running.serve(context.shutdown.clone()));
+        Ok(Self { addr, key, context, _limiter: limiter, _redis: redis, _stage: stage })
+    }
+
+    fn keyed(&self) -> Result<f64> {
+        let request =
+            format!("GET {KEYED} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {}\r\n\r\n", self.key.expose());
+        load(self.addr, &request, "\r\nratelimit: ")
+    }
+
+    fn bare(&self) -> Result<f64> {
+        load(self.addr, &format!("GET {BARE} HTTP/1.1\r\nHost: bench\r\n\r\n"), "\r\n")
+    }
+}
+
+async fn read(pool: Data<Pool>, wanted: Data<Wanted>) -> Answer {
+    let mut conn = pool.get().await?;
+    let found = scopes::of_brand(&mut conn, &wanted.tenant, wanted.brand).await?;
+    Ok(ok(&json!({ "brand": found.brand })))
+}
+
+async fn start_limiter(
+    stage: &Stage,
+    redis: &RedisServer,
+    identity: &SigningKey,
+) -> Result<(Process, String)> {
+    let grants =
+        vec![Grant { aud: audience::RATELIMIT.to_owned(), scopes: vec![scope::RATELIMIT_CHECK.to_owned()] }];
+    let trusted = TrustedKey { jwk: identity.public_jwk(), service: ServiceName::ControlPlane, grants };
+    let bundle = stage.folder().join("limiter-trust.json");
+    std::fs::write(&bundle, TrustBundle::new(DEFAULT_ISSUER, vec![trusted])?.to_json())?;
+    let (address, ops) = (format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{}", free_port()));
+    let environment = [
+        ("RATELIMIT_GRPC_ADDR", address.clone()),
+        ("OPS_ADDR", ops.clone()),
+        ("RATE_LIMIT_REDIS_URL", redis.url()),
+        ("RATE_LIMIT_MAX_ENTERPRISE", CEILING.to_owned()),
+        ("TRUST_BUNDLE_FILE", bundle.display().to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    let log = stage.folder().join("ratelimit.log");
+    let mut process = Process::spawn(&program("ratelimit"), &[], &environment, &log)?;
+    process.wait_ready(&format!("http://{ops}/readyz"), Duration::from_secs(30)).await?;
+    Ok((process, format!("http://{address}")))
+}
+
+/// A tenant of tier enterprise with an administrator, a brand, and the key.
+async fn fill(stage: &Stage, brand: BrandId, key: &IssuedKey) -> Result {
+    let client = stage.sql(CONTROL).await?;
+    let (user, brand, id) = (UserId::new().as_uuid(), brand.as_uuid(), key.id().as_uuid());
+    let digest: String = key.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    client
+        .batch_execute(&format!(
+            "INSERT INTO tenant (id, listing_id, name, tier) VALUES ('{TENANT}', '{user}', 'Bench', 'enterprise');
+             INSERT INTO app_user (id, tenant_id, email, name, tenant_admin)
+             VALUES ('{user}', '{TENANT}', 'bench@example.com', 'Bench', true);
+             INSERT INTO brand (id, tenant_id, name) VALUES ('{brand}', '{TENANT}', 'Bench');
+             INSERT INTO api_key (id, tenant_id, creator_id, name, environment, digest, scopes, tier)
+             VALUES ('{id}', '{TENANT}', '{user}', 'Bench', 'live', '\\x{digest}', ARRAY['{scope}'], 'enterprise');
+             ANALYZE",
+            scope = ApiScope::AdminRead,
+        ))
+        .await?;
+    Ok(())
+}
+
+/// Requests a second, for so long; an answer that is not 200, or lacks `wanted` in its head, ends the run.
+fn load(addr: SocketAddr, request: &str, wanted: &str) -> Result<f64> {
+    let started = Instant::now();
+    let counts: Result<Vec<u64>> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..CONNECTIONS)
+            .map(|_| scope.spawn(|| drive(addr, request, wanted, started + LASTING)))
+            .collect();
+        running.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?).collect()
+    });
+    Ok(counts?.into_iter().sum::<u64>() as f64 / started.elapsed().as_secs_f64())
+}
+
+fn drive(addr: SocketAddr, request: &str, wanted: &str, until: Instant) -> Result<u64> {
+    let mut socket = TcpStream::connect(addr)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let (mut buffer, mut answered) = ([0; 4096], 0);
+    while Instant::now() < until {
+        socket.write_all(request.as_bytes())?;
+        let mut filled = 0;
+        loop {
+            let read = socket.read(&mut buffer[filled..])?;
+            if read == 0 {
+                return Err("the edge closed a connection".into());
+            }
+            filled += read;
+            // The answers are small and never chunked: the head says how long the body is.
+            let text = std::str::from_utf8(&buffer[..filled])?;
+            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() < length.ok_or("an answer without a length")?.parse::<usize>()? {
+                continue;
+            }
+            if !head.starts_with("HTTP/1.1 200") || !head.contains(wanted) {
+                return Err(format!("an answer that does not count: {head}").into());
+            }
+            break;
+        }
+        answered += 1;
+    }
+    Ok(answered)
+}

@@ -1,0 +1,76 @@
+//! gRPC messages: each request type reads and prints itself, and the real handlers refuse what is wrong as the sender's
+//! mistake, never as their own.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use mintmark_auth::{audience, scope};
+use mintmark_ids::TenantId;
+use mintmark_wire::directory::v1::*;
+use prost::Message;
+use tonic::Code;
+use tonic::metadata::MetadataMap;
+
+use super::stage::{self, RpcDoor, Stage, every_rpc, kept_channel, open_rpcs};
+
+static DOORS: LazyLock<Vec<RpcDoor>> = LazyLock::new(|| {
+    let mut doors = stage::wait_for(every_rpc(stage::started()));
+    doors.retain(|door| !open_rpcs().contains(door.path.as_str()));
+    doors
+});
+
+/// The first byte chooses the method, the second whether the caller may call it; the rest is the message.
+pub fn run(data: &[u8]) {
+    let [which, caller, message @ ..] = data else { return };
+    let stage = stage::started();
+    let door = &DOORS[usize::from(*which) % DOORS.len()];
+    let well_formed = reads_itself(&door.path, message);
+    let rightful = caller % 4 != 0;
+    let metadata = if rightful { rightful_metadata(stage) } else { MetadataMap::new() };
+    let answer =
+        stage::wait_for(async { stage.call_over(kept_channel(door.addr), door, &metadata, message).await });
+    let code = answer.as_ref().map_or_else(tonic::Status::code, |_| Code::Ok);
+    let about = || format!("{}: {answer:?} to {message:02x?}", door.path);
+    if !rightful {
+        assert_eq!(code, Code::Unauthenticated, "{}", about());
+        return;
+    }
+    let own_fault =
+        [Code::Internal, Code::Unknown, Code::DataLoss, Code::Unavailable, Code::DeadlineExceeded];
+    assert!(!own_fault.contains(&code), "{}", about());
+    assert!(code != Code::Unauthenticated && code != Code::PermissionDenied, "{}", about());
+    if !well_formed {
+        assert_eq!(code, Code::InvalidArgument, "{}", about());
+    }
+}
+
+fn rightful_metadata(stage: &Stage) -> MetadataMap {
+    let scopes = [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ];
+    // Somebody's own tenant: what is published or recalled there disturbs nobody.
+    let tenant = TenantId::parse("fuzzed").unwrap_or_else(|error| panic!("{error}"));
+    Stage::bearer(stage.tokens.for_tenant(audience::RESOLVER, &tenant, &scopes).expose())
+}
+
+/// Whether the message is one of the method's request type; then it must print as it is read.
+fn reads_itself(path: &str, message: &[u8]) -> bool {
+    match path.rsplit('/').next().unwrap_or_default() {
+        "PutProduct" => check::<PutProductRequest>(message),
+        "OpenPublication" => check::<OpenPublicationRequest>(message),
+        "Publish" => check::<PublishRequest>(message),
+        "SealPublication" => check::<SealPublicationRequest>(message),
+        "AbortPublication" => check::<AbortPublicationRequest>(message),
+        "RevokeBatch" => check::<RevokeBatchRequest>(message),
+        "RevokeCodes" => check::<RevokeCodesRequest>(message),
+        "GetPublication" => check::<GetPublicationRequest>(message),
+        "PullScans" => check::<PullScansRequest>(message),
+        other => panic!("{path}: say in tests/fuzzing/targets/grpc.rs what {other} takes"),
+    }
+}
+
+fn check<M: Message + Default + PartialEq + std::fmt::Debug>(message: &[u8]) -> bool {
+    let Ok(read) = M::decode(Bytes::copy_from_slice(message)) else { return false };
+    let printed = read.encode_to_vec();
+    let again = M::decode(printed.as_slice()).unwrap_or_else(|error| panic!("{error}: {read:?}"));
+    assert_eq!(again, read, "a message prints as it is read");
+    true
+}

@@ -1,0 +1,26 @@
+//! What is fuzzed. A target takes any bytes and panics when one of its properties does not hold.
+//!
+//! Compiled twice: into the test `fuzzing`, which runs the committed corpus and some thousand mutations of it, and into
+//! `tests/fuzz`, where libFuzzer looks for inputs as long as it is told to (`make fuzz`).
+
+pub mod bundles;
+pub mod codes;
+pub mod tokens;
+
+#[cfg(feature = "services")]
+pub mod control;
+#[cfg(feature = "services")]
+pub mod grpc;
+#[cfg(feature = "services")]
+mod http;
+#[cfg(feature = "services")]
+pub mod scan;
+#[cfg(feature = "services")]
+#[path = "../../attack/stage/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "the stage of tests/attack has more than is fuzzed")]
+mod stage;
+
+/// Input as text, as far as it is.
+fn text(data: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(data)
+}
