@@ -44,7 +44,7 @@ test: setup-test ## Run every test against real servers that the tests start and
 
 chaos: setup-test ## Faults at random under mints and exports (CHAOS_SECONDS=600, CHAOS_SEED=N replays).
 	$(CARGO) build --workspace --bins --profile $(PROFILE)
-	CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test -p mintmark-tests --test chaos --profile $(PROFILE) -- --ignored --nocapture
+	CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test -p mintmark-tests --test chaos --profile $(PROFILE) -- --nocapture
 
 fuzz: setup ## Fuzz every target for FUZZ_SECONDS (60) by a printed seed; NAME=codes runs one, FUZZ_SEED=N repeats.
 	@deploy/setup/setup.sh fuzz

@@ -38,7 +38,14 @@ const LONG: Scale =
 const FAULTS_A_ROUND: usize = 7;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_once_loses_nothing() {
+async fn faults_lose_nothing() {
+    match std::env::var("CHAOS_SECONDS") {
+        Err(_) => every_fault_once().await,
+        Ok(seconds) => random_faults(seconds.parse().expect("CHAOS_SECONDS is a number of seconds")).await,
+    }
+}
+
+async fn every_fault_once() {
     let seed = Dice::seed();
     println!("chaos: seed {seed} (CHAOS_SEED={seed} replays it)");
     let mut dice = Dice::new(seed);
@@ -53,10 +60,7 @@ async fn every_fault_once_loses_nothing() {
     report.print(&stage, &work).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes ten minutes: `make chaos` runs it"]
-async fn random_faults_lose_nothing() {
-    let seconds = std::env::var("CHAOS_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(600);
+async fn random_faults(seconds: u64) {
     let seed = Dice::seed();
     println!("chaos: seed {seed} (CHAOS_SEED={seed} replays it), for {seconds} s");
     let mut dice = Dice::new(seed);

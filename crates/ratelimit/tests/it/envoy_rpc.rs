@@ -132,6 +132,24 @@ async fn should_rate_limit_tells_each_descriptor_in_order_and_charges_all_or_non
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn should_rate_limit_remembers_what_is_full_and_asks_redis_no_more() {
+    early_in_a_window(3600, Duration::from_secs(30)).await;
+    let mut redis = RedisServer::start(&[]).await.unwrap();
+    let limited = Limited::start(&redis.url(), &[]).await;
+    stage::ready(&limited.stage.caller(&limited.replica)).await;
+    let ask = async |message| ask(&limited.replica, with(message, limited.credential())).await;
+    let full = RateLimitRequest { hits_addend: 3, ..message(&[caller("dan")]) };
+    assert_eq!(ask(full).await.unwrap().overall_code(), Said::Ok);
+    assert_eq!(ask(message(&[caller("dan")])).await.unwrap().overall_code(), Said::OverLimit);
+    redis.pause();
+    let said = ask(message(&[caller("eve"), caller("dan")])).await.unwrap();
+    assert_eq!(said.overall_code(), Said::OverLimit);
+    assert_eq!(told(&said.statuses[1]), (Said::OverLimit, Some("caller"), 0));
+    assert_eq!(ask(message(&[caller("eve")])).await, Err(Code::Unavailable));
+    redis.resume();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn should_rate_limit_refuses_a_message_that_is_not_clear() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let limited = Limited::start(&redis.url(), &[]).await;

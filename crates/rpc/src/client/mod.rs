@@ -4,6 +4,4 @@ mod directory;
 mod ratelimit;
 
 pub use directory::{Acknowledgements, Directory};
-pub use ratelimit::{
-    Decision, LimitKey, LimitPolicy, LimitRequest, Owner, Ratelimit, metric_key_ids,
-};
+pub use ratelimit::{Decision, LimitKey, LimitPolicy, LimitRequest, Owner, Ratelimit, metric_key_ids};

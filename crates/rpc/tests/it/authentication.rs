@@ -115,3 +115,29 @@ async fn token_is_judged_before_the_message_is_read() {
     assert_eq!(status.code(), Code::InvalidArgument);
     assert_eq!(status.get_details_error_info().unwrap().reason, "MALFORMED_MESSAGE");
 }
+
+#[tokio::test]
+async fn method_with_a_credential_of_its_own_takes_that_alone_and_it_opens_no_other() {
+    const OWN: &str = "/mintmark.directory.v1.DirectoryService/AbortPublication";
+    const ROW: &str = "/mintmark.directory.v1.DirectoryService/PutProduct";
+    let known = |presented: &str| (presented == "its-own").then_some(1_u8);
+    let context = mintmark_service::Context::for_tests("directory");
+    // A path that has a row wants its scope, whatever else was said.
+    let edge = Edge::start_with(context, |edge| edge.admit(OWN, known).admit(ROW, known)).await;
+    let abort = |bearer: &str| {
+        let mut request = Request::new(AbortPublicationRequest::default());
+        let value: MetadataValue<_> = format!("Bearer {bearer}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+        request
+    };
+    let code = async |request| edge.client().abort_publication(request).await.err().map(|it| it.code());
+    assert_eq!(code(Request::new(AbortPublicationRequest::default())).await, Some(Code::Unauthenticated));
+    for bearer in ["", "its-own ", "ITS-OWN", edge.publisher().expose()] {
+        assert_eq!(code(abort(bearer)).await, Some(Code::Unauthenticated), "{bearer}");
+    }
+    assert_eq!(edge.directory.calls(), 0);
+    assert_ne!(code(abort("its-own")).await, Some(Code::Unauthenticated));
+    let status = edge.client().put_product(with_bearer("its-own")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+    edge.client().put_product(edge.put("x")).await.unwrap();
+}

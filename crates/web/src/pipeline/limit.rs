@@ -9,7 +9,8 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use mintmark_auth::{Principal, Tier};
 use mintmark_fault::Fault;
 use mintmark_service::limit::{
-    KeyLabel, LimitAnswer, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit, uncountable,
+    KeyLabel, LimitAnswer, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit,
+    uncountable,
 };
 use mintmark_service::network::{Network, visitor_address};
 
@@ -60,7 +61,9 @@ impl Counting {
                 verified(principal, presented.unwrap_or_else(|| self.network(request)))
             }
             (Err(_), Some(credential)) => {
-                self.unverified.charge(&self.network(request)).map_err(|full| self.refused_here(full, request))?;
+                self.unverified
+                    .charge(&self.network(request))
+                    .map_err(|full| self.refused_here(full, request))?;
                 nobody(credential)
             }
             (Ok(None) | Err(_), _) => nobody(self.network(request)),

@@ -95,7 +95,8 @@ impl Proxy {
         let file = folder.path().join("envoy.yaml");
         std::fs::write(&file, config).unwrap();
         tokio::spawn(serve(upstream, Arc::clone(&seen)));
-        let program = tools::find("envoy").unwrap_or_else(|| panic!("Envoy is missing: run `make setup-test`"));
+        let program =
+            tools::find("envoy").unwrap_or_else(|| panic!("Envoy is missing: run `make setup-test`"));
         let process = Command::new(program)
             .arg("-c")
             .arg(&file)
