@@ -51,8 +51,8 @@ fuzz: setup ## Fuzz every target for FUZZ_SECONDS (60) by a printed seed; NAME=c
 	@tests/fuzz/run.sh $(NAME)
 
 bench: setup-bench ## Measure release builds against their baselines; NAME=mint runs one benchmark. The results are JSON in target/bench.
-	$(CARGO) build --release --workspace --bins
-	$(CARGO) bench -p mintmark-tests --bench bench -- $(NAME)
+	$(CARGO) build --release --workspace --bins --bench bench
+	$(CARGO) bench --workspace --bench bench -- $(NAME)
 
 check: setup-check ## Format, lints, layout, dependency policy, advisories, protobuf lint.
 	$(CARGO) fmt --all -- --check

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mintmark_resolver::{directory, migrate, scan};
 
+/// A scan makes a few dozen small allocations, and the system's allocator was a tenth of its time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The public resolver. Each command reads its configuration from the environment.
 #[derive(Parser)]
 #[command(name = "resolver", version)]
