@@ -20,7 +20,17 @@ struct ScanProcess {
 }
 
 /// `resolver scan` with a spool and a log in `folder`.
+/// A port is free when it is chosen and may be somebody else's when it is bound: then others are tried.
 async fn start(db: &TestDb, folder: &Path, more: &[(&str, String)]) -> ScanProcess {
+    for _ in 0..5 {
+        if let Some(scan) = try_start(db, folder, more).await {
+            return scan;
+        }
+    }
+    panic!("no ports were free five times in a row");
+}
+
+async fn try_start(db: &TestDb, folder: &Path, more: &[(&str, String)]) -> Option<ScanProcess> {
     let port = mintmark_devstack::free_port;
     let (addr, ops): (SocketAddr, SocketAddr) =
         (([127, 0, 0, 1], port()).into(), ([127, 0, 0, 1], port()).into());
@@ -37,8 +47,10 @@ async fn start(db: &TestDb, folder: &Path, more: &[(&str, String)]) -> ScanProce
         own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let program = Path::new(env!("CARGO_BIN_EXE_resolver"));
     let mut process = Process::spawn(program, &["scan"], &environment, &folder.join("scan.log")).unwrap();
-    process.wait_ready(&format!("http://{ops}/readyz"), Duration::from_secs(30)).await.unwrap();
-    ScanProcess { process, addr }
+    process.wait_ready(&format!("http://{ops}/readyz"), Duration::from_secs(30)).await.ok()?;
+    // Whoever answered on the operations port may be another process.
+    tokio::net::TcpStream::connect(addr).await.ok()?;
+    Some(ScanProcess { process, addr })
 }
 
 #[tokio::test(flavor = "multi_thread")]
