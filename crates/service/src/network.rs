@@ -94,21 +94,20 @@ impl FromStr for Network {
 
 /// The visitor's address: the peer, or what a chain of trusted proxies says about it.
 ///
-/// `forwarded` is the value of `X-Forwarded-For`. It is believed from the right, hop by hop, and only as far as the hop
+/// `forwarded` are the lines of `X-Forwarded-For`, in their order: a proxy may add a line below the visitor's, and all of
+/// them are one list. It is believed from the right, hop by hop, and only as far as the hop
 /// that wrote it is trusted; so a visitor who sends the header changes nothing.
-pub fn visitor_address(peer: IpAddr, forwarded: Option<&str>, trusted_proxies: &[Network]) -> IpAddr {
+pub fn visitor_address(peer: IpAddr, forwarded: &[&str], trusted_proxies: &[Network]) -> IpAddr {
     let trusted = |address: IpAddr| trusted_proxies.iter().any(|block| block.contains(address));
     let mut visitor = peer;
-    if let Some(hops) = forwarded {
-        for hop in hops.rsplit(',') {
-            if !trusted(visitor) {
-                break;
-            }
-            let Ok(address) = hop.trim().parse() else {
-                break;
-            };
-            visitor = address;
+    for hop in forwarded.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !trusted(visitor) {
+            break;
         }
+        let Ok(address) = hop.trim().parse() else {
+            break;
+        };
+        visitor = address;
     }
     visitor
 }
@@ -149,14 +148,19 @@ mod tests {
     fn visitor_address_believes_trusted_hops_only() {
         let proxies = ["10.0.0.0/8".parse().unwrap()];
         let peer = ip("10.0.0.1");
-        assert_eq!(visitor_address(peer, None, &proxies), peer);
+        assert_eq!(visitor_address(peer, &[], &proxies), peer);
         assert_eq!(
-            visitor_address(peer, Some("1.1.1.1, 203.0.113.9"), &proxies),
+            visitor_address(peer, &["1.1.1.1, 203.0.113.9"], &proxies),
             ip("203.0.113.9"),
             "the left part is the visitor's own invention"
         );
-        assert_eq!(visitor_address(peer, Some("203.0.113.9, 10.0.0.2"), &proxies), ip("203.0.113.9"));
-        assert_eq!(visitor_address(ip("198.51.100.7"), Some("203.0.113.9"), &proxies), ip("198.51.100.7"));
-        assert_eq!(visitor_address(peer, Some("203.0.113.9"), &[]), peer);
+        assert_eq!(visitor_address(peer, &["203.0.113.9, 10.0.0.2"], &proxies), ip("203.0.113.9"));
+        assert_eq!(visitor_address(ip("198.51.100.7"), &["203.0.113.9"], &proxies), ip("198.51.100.7"));
+        assert_eq!(visitor_address(peer, &["203.0.113.9"], &[]), peer);
+        assert_eq!(
+            visitor_address(peer, &["1.1.1.1", "203.0.113.9"], &proxies),
+            ip("203.0.113.9"),
+            "a proxy's own line comes below the visitor's"
+        );
     }
 }

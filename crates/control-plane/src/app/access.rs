@@ -1,7 +1,7 @@
 //! From "this person asks for that thing" to a permit for the thing's brand.
 
 use diesel_async::AsyncPgConnection;
-use mintmark_auth::policy::{Action, OnBrand, Permit, authorize};
+use mintmark_auth::policy::{Action, OnBrand, OnTenant, Permit, authorize};
 use mintmark_auth::{Principal, Session};
 use mintmark_db::transaction;
 use mintmark_fault::{Chain, Fault, Kind, Result};
@@ -74,6 +74,16 @@ async fn note_refusal<A: Action>(
     if let Err(fault) = noted {
         tracing::error!(error = %Chain(&fault), attempted = A::NAME, "a refusal is missing in the audit");
     }
+}
+
+/// A permit for the caller's own tenant.
+pub async fn to_own_tenant<A: Action<On = OnTenant>>(
+    conn: &mut AsyncPgConnection,
+    who: &Principal,
+) -> Result<Permit<A>> {
+    let tenant = tenant(who)?.clone();
+    let resource = ("tenant", tenant.to_string());
+    judged(conn, who, OnTenant(tenant), resource).await
 }
 
 /// A permit for a brand. Another tenant's brand is 404, one's own without the role 403.

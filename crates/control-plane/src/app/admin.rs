@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::action::{AssignRoles, Impersonate, ReadAdmin, ReplayEvent};
-use mintmark_auth::policy::{Action, OnTenant, Permit};
+use mintmark_auth::policy::{Action, Permit};
 use mintmark_auth::{
     BrandRole, EvidenceRole, Impersonator, MAX_IMPERSONATION_TTL, Minted, Principal, SessionMinter, Standing,
 };
@@ -42,31 +42,31 @@ impl Administration {
     /// The people of the tenant, newest first.
     pub async fn users(&self, who: &Principal, window: Window) -> Result<Slice<User>> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ReadAdmin> = own(&mut conn, who).await?;
+        let permit: Permit<ReadAdmin> = access::to_own_tenant(&mut conn, who).await?;
         users::list(&mut conn, &permit, window).await
     }
 
     /// What happened in the tenant, newest first.
     pub async fn audit(&self, who: &Principal, query: &Query, window: Window) -> Result<Slice<Recorded>> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ReadAdmin> = own(&mut conn, who).await?;
+        let permit: Permit<ReadAdmin> = access::to_own_tenant(&mut conn, who).await?;
         audit_log::list(&mut conn, &permit, query, window).await
     }
 
     /// The work of the tenant that was given up, newest first.
     pub async fn failed_events(&self, who: &Principal, window: Window) -> Result<Slice<DeadLetter>> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ReadAdmin> = own(&mut conn, who).await?;
+        let permit: Permit<ReadAdmin> = access::to_own_tenant(&mut conn, who).await?;
         let after = window.after.map(JobId::from_uuid);
         let letters =
             mintmark_jobs::dead_letters_of(&mut conn, permit.tenant(), window.limit + 1, after).await?;
-        Ok(window.page(letters, |letter| letter.job.as_uuid()))
+        Ok(window.cut(letters, |letter| letter.job.as_uuid()))
     }
 
     /// Puts failed work back into the queue, once: the second of two who ask at the same time is told that it is not dead.
     pub async fn replay(&self, who: &Principal, job: JobId) -> Result<()> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ReplayEvent> = own(&mut conn, who).await?;
+        let permit: Permit<ReplayEvent> = access::to_own_tenant(&mut conn, who).await?;
         transaction("event.replay", &mut conn, async |conn: &mut AsyncPgConnection| {
             mintmark_jobs::replay_of(conn, permit.tenant(), job).await?;
             let (of, by) = (Some(permit.tenant()), permit.actor());
@@ -86,7 +86,7 @@ impl Administration {
         role: &str,
     ) -> Result<Membership> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<AssignRoles> = own(&mut conn, who).await?;
+        let permit: Permit<AssignRoles> = access::to_own_tenant(&mut conn, who).await?;
         let grant = role_names::grant(brand, role)?;
         self.within_rights::<AssignRoles>(&mut conn, who, grant, user).await?;
         transaction("role.assign", &mut conn, async |conn: &mut AsyncPgConnection| {
@@ -100,7 +100,7 @@ impl Administration {
     /// Takes a role away, within the same bounds.
     pub async fn unassign(&self, who: &Principal, id: MembershipId) -> Result<()> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<AssignRoles> = own(&mut conn, who).await?;
+        let permit: Permit<AssignRoles> = access::to_own_tenant(&mut conn, who).await?;
         let found = memberships::find(&mut conn, &permit, id).await?;
         self.within_rights::<AssignRoles>(&mut conn, who, found.grant, found.user).await?;
         transaction("role.unassign", &mut conn, async |conn: &mut AsyncPgConnection| {
@@ -115,7 +115,7 @@ impl Administration {
     /// the caller (of a key: its creator) has not, and closed to minting, exports, evidence, roles and keys.
     pub async fn impersonate(&self, who: &Principal, user: UserId, ttl_secs: Option<u64>) -> Result<Minted> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<Impersonate> = own(&mut conn, who).await?;
+        let permit: Permit<Impersonate> = access::to_own_tenant(&mut conn, who).await?;
         let ttl = impersonation_ttl(ttl_secs)?;
         let target = standing::of_user(&mut conn, &permit, user).await?;
         let (by, held) = impersonator(who)?;
@@ -150,13 +150,6 @@ impl Administration {
         }
         judgement
     }
-}
-
-/// A permit for the caller's own tenant.
-async fn own<A: Action<On = OnTenant>>(conn: &mut AsyncPgConnection, who: &Principal) -> Result<Permit<A>> {
-    let tenant = access::tenant(who)?.clone();
-    let resource = ("tenant", tenant.to_string());
-    access::judged(conn, who, OnTenant(tenant), resource).await
 }
 
 /// Who acts, and with whose rights.

@@ -66,7 +66,7 @@ impl ApiKeys {
     /// Makes a key. 403 names the first scope that the caller may not grant.
     pub async fn create(&self, who: &Principal, order: KeyOrder) -> Result<FreshKey> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<CreateApiKey> = own(&mut conn, who).await?;
+        let permit: Permit<CreateApiKey> = access::to_own_tenant(&mut conn, who).await?;
         let session = access::session(who)?;
         check::name("name", &order.name)?;
         check_scopes(&order.scopes)?;
@@ -94,14 +94,14 @@ impl ApiKeys {
     /// The caller's keys, newest first; for a tenant administrator everybody's.
     pub async fn list(&self, who: &Principal, window: Window) -> Result<Slice<ApiKey>> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ViewApiKeys> = own(&mut conn, who).await?;
+        let permit: Permit<ViewApiKeys> = access::to_own_tenant(&mut conn, who).await?;
         api_keys::list(&mut conn, &permit, reach(access::session(who)?), window).await
     }
 
     /// One of them.
     pub async fn find(&self, who: &Principal, id: ApiKeyId) -> Result<ApiKey> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ViewApiKeys> = own(&mut conn, who).await?;
+        let permit: Permit<ViewApiKeys> = access::to_own_tenant(&mut conn, who).await?;
         let key = api_keys::find(&mut conn, &permit, id).await?;
         let judgement = reaches(Some(access::session(who)?), &key);
         noted::<ViewApiKeys, _>(&mut conn, who, id, judgement).await?;
@@ -114,7 +114,7 @@ impl ApiKeys {
     /// is revoked or expired.
     pub async fn rotate(&self, who: &Principal, id: ApiKeyId, rotation: Rotation) -> Result<FreshKey> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ManageApiKey> = own(&mut conn, who).await?;
+        let permit: Permit<ManageApiKey> = access::to_own_tenant(&mut conn, who).await?;
         let session = access::session(who)?;
         if let Some(scopes) = &rotation.scopes {
             check_scopes(scopes)?;
@@ -140,7 +140,7 @@ impl ApiKeys {
     /// is let in with it, on any replica: each one asks the database.
     pub async fn revoke(&self, who: &Principal, id: ApiKeyId) -> Result<ApiKey> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<ManageApiKey> = own(&mut conn, who).await?;
+        let permit: Permit<ManageApiKey> = access::to_own_tenant(&mut conn, who).await?;
         let revoked = self.revoke_under(&mut conn, &permit, Some(access::session(who)?), id).await;
         noted::<ManageApiKey, _>(&mut conn, who, id, revoked).await
     }
@@ -148,7 +148,7 @@ impl ApiKeys {
     /// Revokes any key of the tenant (`admin:write`).
     pub async fn revoke_any(&self, who: &Principal, id: ApiKeyId) -> Result<ApiKey> {
         let mut conn = self.pool.get().await?;
-        let permit: Permit<RevokeAnyKey> = own(&mut conn, who).await?;
+        let permit: Permit<RevokeAnyKey> = access::to_own_tenant(&mut conn, who).await?;
         self.revoke_under(&mut conn, &permit, None, id).await
     }
 
@@ -170,13 +170,6 @@ impl ApiKeys {
         })
         .await
     }
-}
-
-/// A permit for the caller's own tenant.
-async fn own<A: Action<On = OnTenant>>(conn: &mut AsyncPgConnection, who: &Principal) -> Result<Permit<A>> {
-    let tenant = access::tenant(who)?.clone();
-    let resource = ("tenant", tenant.to_string());
-    access::judged(conn, who, OnTenant(tenant), resource).await
 }
 
 /// A key of one's own tenant that is a colleague's: 403, unless one administers the tenant or has come with `admin:write`.

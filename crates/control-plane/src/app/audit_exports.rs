@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::Principal;
 use mintmark_auth::action::ExportAuditLog;
-use mintmark_auth::policy::{OnTenant, Permit};
+use mintmark_auth::policy::Permit;
 use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Kind, Result};
 use mintmark_ids::{ExportId, TenantId};
@@ -43,7 +43,7 @@ impl AuditExports {
         to: Option<DateTime<Utc>>,
     ) -> Result<AuditExport> {
         let mut conn = self.pool.get().await?;
-        let permit = own(&mut conn, who).await?;
+        let permit: Permit<ExportAuditLog> = access::to_own_tenant(&mut conn, who).await?;
         let to = to.unwrap_or_else(Utc::now);
         if from.is_some_and(|from| from >= to) {
             return Err(Fault::invalid("RANGE_EMPTY", "from", "from must lie before to"));
@@ -67,14 +67,14 @@ impl AuditExports {
     /// One export.
     pub async fn find(&self, who: &Principal, id: ExportId) -> Result<AuditExport> {
         let mut conn = self.pool.get().await?;
-        let permit = own(&mut conn, who).await?;
+        let permit: Permit<ExportAuditLog> = access::to_own_tenant(&mut conn, who).await?;
         audit_exports::find(&mut conn, &permit, id).await
     }
 
     /// All that are known, newest first.
     pub async fn list(&self, who: &Principal, window: Window) -> Result<Slice<AuditExport>> {
         let mut conn = self.pool.get().await?;
-        let permit = own(&mut conn, who).await?;
+        let permit: Permit<ExportAuditLog> = access::to_own_tenant(&mut conn, who).await?;
         audit_exports::list(&mut conn, &permit, window).await
     }
 
@@ -84,7 +84,7 @@ impl AuditExports {
     /// 409 `EXPORT_NOT_READY`; 410 `EXPORT_EXPIRED`.
     pub async fn download(&self, who: &Principal, id: ExportId) -> Result<(AuditExport, SignedUrl)> {
         let mut conn = self.pool.get().await?;
-        let permit = own(&mut conn, who).await?;
+        let permit: Permit<ExportAuditLog> = access::to_own_tenant(&mut conn, who).await?;
         let export = audit_exports::find(&mut conn, &permit, id).await?;
         let sha256 = fetchable(&export)?;
         transaction("audit_export.download", &mut conn, async |conn: &mut AsyncPgConnection| {
@@ -115,12 +115,6 @@ fn fetchable(export: &AuditExport) -> Result<[u8; 32]> {
             "the export is still being made: ask again when its state is ready",
         )),
     }
-}
-
-async fn own(conn: &mut AsyncPgConnection, who: &Principal) -> Result<Permit<ExportAuditLog>> {
-    let tenant = access::tenant(who)?.clone();
-    let resource = ("tenant", tenant.to_string());
-    access::judged(conn, who, OnTenant(tenant), resource).await
 }
 
 /// The file of an export: `audit-exports/{tenant}/{export}.ndjson`.

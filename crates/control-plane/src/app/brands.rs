@@ -27,10 +27,8 @@ impl Brands {
 
     /// Creates a brand; its creator becomes its Owner in the same transaction.
     pub async fn create(&self, who: &Principal, name: &str) -> Result<Brand> {
-        let tenant = access::tenant(who)?.clone();
         let mut conn = self.pool.get().await?;
-        let resource = ("tenant", tenant.to_string());
-        let permit = access::judged(&mut conn, who, OnTenant(tenant), resource).await?;
+        let permit = access::to_own_tenant(&mut conn, who).await?;
         let owner = access::session(who)?.user();
         check::name("name", name)?;
         transaction("brand.create", &mut conn, async |conn: &mut AsyncPgConnection| {

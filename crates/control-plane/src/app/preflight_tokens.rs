@@ -1,11 +1,14 @@
-//! PREFLIGHT_JWTs: a person exchanges a session for one, the operator has one made for a tenant.
+//! PREFLIGHT_JWTs: a person exchanges a session for one, the operator has one made for a tenant, a service exchanges its
+//! caller's own for one that is no wider.
 
 use diesel_async::AsyncPgConnection;
-use mintmark_auth::action::{IssuePreflightToken, RequestPreflightToken};
+use mintmark_auth::action::{ExchangePreflightToken, IssuePreflightToken, RequestPreflightToken};
 use mintmark_auth::policy::{Action, OnTenant, Permit, authorize};
-use mintmark_auth::{Minted, PreflightGrant, PreflightScopes, Principal, Tier, TokenSource};
+use mintmark_auth::{
+    Minted, PreflightGrant, PreflightScopes, Principal, ServiceVerifier, Tier, TokenSource,
+};
 use mintmark_db::{Pool, transaction};
-use mintmark_fault::Result;
+use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, TenantId};
 use serde_json::json;
 
@@ -13,11 +16,15 @@ use super::access;
 use crate::store::audit::{self, AuditEvent};
 use crate::store::{scopes, tenants};
 
+/// The field of a fault about the token that was presented for an exchange.
+const PRESENTED: &str = "presented_token";
+
 /// Mints PREFLIGHT_JWTs.
 #[derive(Clone)]
 pub struct PreflightTokens {
     pool: Pool,
     source: TokenSource,
+    verifier: ServiceVerifier,
 }
 
 /// A fresh token, and what it may be used for.
@@ -30,9 +37,10 @@ pub struct PreflightToken {
 }
 
 impl PreflightTokens {
-    /// Signs with the control plane's own key: the only one that the trust bundle grants `ppos:control`.
-    pub fn new(pool: Pool, source: TokenSource) -> Self {
-        PreflightTokens { pool, source }
+    /// Signs with the control plane's own key: the only one that the trust bundle grants `ppos:control`. `verifier` judges
+    /// PREFLIGHT_JWTs that are presented for an exchange.
+    pub fn new(pool: Pool, source: TokenSource, verifier: ServiceVerifier) -> Self {
+        PreflightTokens { pool, source, verifier }
     }
 
     /// A token for the caller's own tenant, with at most the caller's own rights: those for `brand`, or the highest for any
@@ -45,9 +53,7 @@ impl PreflightTokens {
     ) -> Result<PreflightToken> {
         let session = access::session(who)?;
         let mut conn = self.pool.get().await?;
-        let (tenant, resource) = (session.tenant().clone(), ("tenant", session.tenant().to_string()));
-        let permit: Permit<RequestPreflightToken> =
-            access::judged(&mut conn, who, OnTenant(tenant), resource).await?;
+        let permit: Permit<RequestPreflightToken> = access::to_own_tenant(&mut conn, who).await?;
         let asked = PreflightScopes::parse(asked)?;
         if let Some(brand) = brand {
             scopes::of_brand(&mut conn, permit.tenant(), brand)
@@ -74,6 +80,37 @@ impl PreflightTokens {
         self.mint(&mut conn, &permit, &grant, tier).await
     }
 
+    /// A token in exchange for a caller's own, for the service that asks: the same tenant, subject and tier, the scopes that
+    /// were asked for (none: all) as far as the presented token has them, and no later end.
+    ///
+    /// What is wrong with the presented token says so with the field `presented_token`: the service that asks has a token of
+    /// its own, and must be able to tell one from the other.
+    pub async fn exchange_presented<T: AsRef<str>>(
+        &self,
+        who: &Principal,
+        presented: &str,
+        asked: &[T],
+    ) -> Result<PreflightToken> {
+        let tenant = access::tenant(who)?.clone();
+        let permit: Permit<ExchangePreflightToken> = authorize(who, OnTenant(tenant))?;
+        let asked = if asked.is_empty() { None } else { Some(PreflightScopes::parse(asked)?) };
+        let presented =
+            self.verifier.verify(presented).map_err(|error| Fault::from(error).field(PRESENTED))?;
+        let mut conn = self.pool.get().await?;
+        let judged = PreflightGrant::for_exchange(&permit, &presented, asked.as_ref());
+        let grant = match judged {
+            Ok(grant) => grant,
+            Err(fault) => {
+                let resource = ("tenant", permit.tenant().to_string());
+                access::note_if_forbidden::<ExchangePreflightToken>(&mut conn, who, &fault, resource).await;
+                return Err(fault.field(PRESENTED));
+            }
+        };
+        // A tenant that is gone has no tokens, whatever was minted for it before.
+        tenants::tier(&mut conn, &permit).await?;
+        self.mint(&mut conn, &permit, &grant, presented.tier()).await
+    }
+
     /// The token leaves only when the audit has it.
     async fn mint<A: Action<On = OnTenant>>(
         &self,
@@ -84,7 +121,9 @@ impl PreflightTokens {
     ) -> Result<PreflightToken> {
         let minted = self.source.preflight(grant, tier);
         transaction("preflight_token.mint", conn, async |conn: &mut AsyncPgConnection| {
-            let detail = json!({ "scopes": grant.scopes(), "expiresAt": minted.expires_at() });
+            let detail = json!({
+                "scopes": grant.scopes(), "expiresAt": minted.expires_at(), "subject": grant.subject(),
+            });
             let (of, by) = (permit.tenant(), permit.actor());
             let act = AuditEvent::allowed(Some(of), by, "PREFLIGHT_TOKEN_MINTED", ("tenant", of), detail);
             audit::record(conn, &act).await

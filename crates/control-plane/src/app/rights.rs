@@ -24,9 +24,7 @@ impl Rights {
 
     /// Whether the caller may do `A` in their own tenant.
     pub async fn tenant<A: Action<On = OnTenant>>(&self, who: &Principal) -> Result<()> {
-        let tenant = access::tenant(who)?.clone();
-        let resource = ("tenant", tenant.to_string());
-        access::judged::<A>(&mut *self.pool.get().await?, who, OnTenant(tenant), resource).await.map(drop)
+        access::to_own_tenant::<A>(&mut *self.pool.get().await?, who).await.map(drop)
     }
 
     /// Whether the caller may do `A`, and the person is of their tenant.

@@ -11,6 +11,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::audit_exports::AuditExports;
+use crate::app::pack::hex;
 use crate::app::rights::Rights;
 use crate::store::audit_exports::AuditExport;
 
@@ -69,7 +70,6 @@ pub struct AuditDownloadView {
 
 impl From<AuditExport> for AuditExportView {
     fn from(export: AuditExport) -> Self {
-        let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         AuditExportView {
             id: export.id,
             state: export.state,
@@ -77,7 +77,7 @@ impl From<AuditExport> for AuditExportView {
             to: export.to,
             entries: export.entries,
             bytes: export.bytes,
-            sha256: export.sha256.map(hex),
+            sha256: export.sha256.as_deref().map(hex),
             failure: export.failure,
             created_at: export.created_at,
             expires_at: export.expires_at,

@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 
 use super::{ExpireAudit, ExportAudit, ExportAuditPayload, JobDeps, explain, stopped};
 use crate::app::audit_exports::object_path;
+use crate::app::pack::hex;
 use crate::store::audit_exports::{self, Exported};
 
 /// Entries that are in memory at once.
@@ -74,10 +75,6 @@ fn write(mut writer: ObjectWriter, tenant: &TenantId, page: &[Exported]) -> Resu
         writeln!(writer, "{line}").map_err(fault_of_io)?;
     }
     Ok(writer)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes down why an export was not made.

@@ -22,13 +22,8 @@ impl Window {
         self.after.unwrap_or(Uuid::max())
     }
 
-    /// Cuts a list that another crate gave, read with one item more than the limit.
-    pub fn page<T>(&self, items: Vec<T>, id: impl Fn(&T) -> Uuid) -> Slice<T> {
-        self.cut(items, id)
-    }
-
     /// Cuts the probe off again and says where the next page starts.
-    pub(super) fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> Uuid) -> Slice<T> {
+    pub fn cut<T>(&self, mut items: Vec<T>, id: impl Fn(&T) -> Uuid) -> Slice<T> {
         let limit = self.limit as usize;
         let more = items.len() > limit;
         items.truncate(limit);

@@ -4,8 +4,8 @@
 //! tries to make another every tenth of a second, so that Redis's return is noticed within half a second.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use mintmark_fault::Chain;
@@ -17,9 +17,11 @@ use tokio::sync::Notify;
 use super::config::RedisConfig;
 use super::connect::{Connection, Connector};
 
-/// Decisions in a row that may exceed the budget before the connection counts as broken: one pause of Redis (a fork, a
-/// slow command) is not an outage.
+/// Decisions in a row that may exceed the budget before the connection counts as broken, and how long none may have been
+/// answered since the first of them: one pause of Redis (a fork, a slow command) exceeds the budget of all that are under
+/// way at once, and is not an outage.
 const TIMEOUTS: u32 = 3;
+const SILENCE: Duration = Duration::from_millis(100);
 /// Between two attempts to connect, with up to half of it on top so that replicas do not come all at once.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often a connection that nobody complains about is looked at.
@@ -53,10 +55,30 @@ struct Shared {
 pub(super) struct Live {
     connection: Connection,
     address: Option<ConnectionAddr>,
+    made: Instant,
     timeouts: AtomicU32,
+    /// When the first of these timeouts was, in milliseconds since `made`.
+    silent_since: AtomicU64,
 }
 
 impl Live {
+    fn new(connection: Connection, address: Option<ConnectionAddr>) -> Self {
+        let made = Instant::now();
+        Self { connection, address, made, timeouts: AtomicU32::new(0), silent_since: AtomicU64::new(0) }
+    }
+
+    /// Notes a decision without an answer; whether that makes the connection a broken one.
+    fn unanswered(&self) -> bool {
+        let now = self.made.elapsed();
+        let before = self.timeouts.fetch_add(1, Ordering::Relaxed);
+        if before == 0 {
+            // A connection does not live for 2^64 milliseconds.
+            self.silent_since.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        let since = Duration::from_millis(self.silent_since.load(Ordering::Relaxed));
+        before + 1 >= TIMEOUTS && now.saturating_sub(since) >= SILENCE
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -112,7 +134,7 @@ impl Link {
     }
 
     fn count_failure(&self, live: &Arc<Live>) {
-        if live.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS {
+        if live.unanswered() {
             self.lose(live);
         }
     }
@@ -131,7 +153,7 @@ impl Link {
         loop {
             match connector.connect().await {
                 Ok((connection, address)) => {
-                    let live = Arc::new(Live { connection, address, timeouts: AtomicU32::new(0) });
+                    let live = Arc::new(Live::new(connection, address));
                     self.0.live.store(Some(Arc::clone(&live)));
                     self.0.up.record(1, &[]);
                     tracing::info!("Redis is there");

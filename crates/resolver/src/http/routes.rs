@@ -117,9 +117,10 @@ fn visitor(request: &HttpRequest, site: &ScanSite) -> Visitor {
         return Visitor::Machine;
     };
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let forwarded: Vec<&str> =
+        headers.get_all("x-forwarded-for").filter_map(|line| line.to_str().ok()).collect();
     Visitor::Person {
         device,
-        origin: site.geo.locate(visitor_address(peer, forwarded, &site.trusted_proxies)),
+        origin: site.geo.locate(visitor_address(peer, &forwarded, &site.trusted_proxies)),
     }
 }

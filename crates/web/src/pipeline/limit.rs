@@ -83,11 +83,9 @@ impl Counting {
 
     fn network(&self, request: &ServiceRequest) -> Stranger {
         let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-        // A proxy may add a line of its own below the visitor's: all of them are one list.
         let lines = request.headers().get_all("x-forwarded-for").filter_map(|line| line.to_str().ok());
         let forwarded: Vec<&str> = lines.collect();
-        let forwarded = (!forwarded.is_empty()).then(|| forwarded.join(","));
-        Stranger::of_network(visitor_address(peer, forwarded.as_deref(), &self.trusted_proxies))
+        Stranger::of_network(visitor_address(peer, &forwarded, &self.trusted_proxies))
     }
 
     /// The network's own budget is used up: nobody else is asked.
