@@ -56,6 +56,7 @@ impl fmt::Debug for BucketConfig {
 }
 
 /// What stands in the environment, before it is known whether a bucket is wanted at all.
+#[derive(Clone)]
 pub(crate) struct BucketVariables {
     app_env: Option<AppEnv>,
     endpoint: Option<String>,

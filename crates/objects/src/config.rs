@@ -97,7 +97,7 @@ impl fmt::Debug for StoreConfig {
 }
 
 // The value is not repeated in a sentence: the URL of a store may carry credentials.
-fn folder(text: &str) -> Result<PathBuf, &'static str> {
+pub(crate) fn folder(text: &str) -> Result<PathBuf, &'static str> {
     let url = Url::parse(text).map_err(|_| "is not a URL: write it like file:///var/lib/mintmark/objects")?;
     match url.scheme() {
         "file" => url

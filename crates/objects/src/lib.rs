@@ -3,6 +3,7 @@
 mod bucket;
 mod config;
 mod failure;
+mod intake;
 mod leftovers;
 mod path;
 mod presign;
@@ -12,6 +13,7 @@ mod writer;
 
 pub use config::StoreConfig;
 pub use failure::fault_of_io;
+pub use intake::{Content, Intake, IntakeConfig, Pinned, Target};
 pub use path::{CACHE_CONTROL, attachment, content_type};
 pub use signer::{LinkProof, LocalSigner, SignedUrl};
 pub use store::{Meta, Object, Store};

@@ -1,0 +1,6 @@
+//! The gRPC interface: the same use cases as over HTTP.
+
+mod service;
+mod views;
+
+pub use service::PreflightRpc;
