@@ -1,0 +1,3 @@
+//! What the console does: it looks things up for whoever has the right token.
+
+pub mod desk;
