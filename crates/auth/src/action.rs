@@ -71,6 +71,13 @@ actions! {
     /// Issue a PREFLIGHT_JWT for a tenant, as its operator.
     IssuePreflightToken "issue_preflight": Rule::ControlToken, OnTenant, "tenant";
 
+    /// Exchange a caller's own PREFLIGHT_JWT for one that is no wider.
+    ExchangePreflightToken "narrow_preflight": Rule::Scope(scope::TOKENS_EXCHANGE), OnTenant, "tenant";
+    /// Take a tenant's preflight jobs over into the registry.
+    SyncPreflightJobs "sync_preflight": Rule::ControlToken, OnTenant, "tenant";
+    /// Read the registry of preflight jobs.
+    ReadPreflightRegistry "read_registry": Rule::ControlToken, OnPlatform, "job";
+
     /// Make an API key; which scopes it may carry is the person's (`api_scope::grantable`).
     CreateApiKey "create_api_key": Rule::TenantMember, OnTenant, "tenant";
     /// See one's own API keys; an administrator of the tenant sees all of them.
@@ -97,6 +104,19 @@ actions! {
     RevokeCodes "revoke_codes": Rule::Scope(scope::DIRECTORY_REVOKE), OnTenant, "publication";
     /// Read publications from the directory.
     ReadDirectory "read_directory": Rule::Scope(scope::DIRECTORY_READ), OnTenant, "publication";
+
+    /// See preflight jobs, their reports and facts, the policies and the metrics.
+    ViewPreflight "view_preflight": Rule::Scope(scope::PREFLIGHT_READ), OnTenant, "job";
+    /// Create, change and cancel preflight jobs; keep policies of the tenant's own.
+    WritePreflight "write_preflight": Rule::Scope(scope::PREFLIGHT_WRITE), OnTenant, "job";
+    /// Have the preflight engine run.
+    AnalyzePreflight "analyze_preflight": Rule::Scope(scope::PREFLIGHT_ANALYZE), OnTenant, "job";
+    /// Read single preflight jobs (v2), and which of them changed.
+    TrackPreflight "track_preflight": Rule::OneOf(&[scope::JOBS_READ, scope::PREFLIGHT_READ]), OnTenant, "job";
+    /// Create a preflight job (v2).
+    SubmitPreflight "submit_preflight": Rule::OneOf(&[scope::JOBS_WRITE, scope::PREFLIGHT_WRITE]), OnTenant, "job";
+    /// Store the telemetry of a repaired document.
+    ReportRepair "report_repair": Rule::Scope(scope::JOBS_WRITE), OnTenant, "job";
 
     /// Count a request and judge it by its tier's limit.
     CheckRateLimit "check_rate_limit": Rule::Scope(scope::RATELIMIT_CHECK), OnTenant, "tenant";

@@ -165,6 +165,13 @@ impl KeyStore {
         Ok(self.put(ring))
     }
 
+    /// The same for a service that holds no other keys.
+    pub fn reload_alone(&self) -> Result<bool, KeyRingError> {
+        let Some(path) = &self.0.path else { return Ok(false) };
+        let _replacing = self.0.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.put(read(path)?))
+    }
+
     /// Puts other keys in force; `true` when they differ from the present ones.
     pub fn replace(&self, ring: impl Into<KeyRing>) -> bool {
         let _replacing = self.0.replacing.lock().unwrap_or_else(PoisonError::into_inner);

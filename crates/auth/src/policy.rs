@@ -40,6 +40,8 @@ pub enum Rule {
     Api(ApiScope),
     /// A service whose token carries this scope for the tenant.
     Scope(&'static str),
+    /// A service whose token carries one of these; a refusal names the first.
+    OneOf(&'static [&'static str]),
 }
 
 mod sealed {
@@ -161,7 +163,10 @@ pub fn authorize<A: Action>(who: &Principal, on: A::On) -> Result<Permit<A>> {
             same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_api_scope(scope, caller.scopes()))
         }
         (Rule::Scope(scope), Principal::Service(caller)) => {
-            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scope, caller))
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(&[scope], caller))
+        }
+        (Rule::OneOf(scopes), Principal::Service(caller)) => {
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scopes, caller))
         }
         _ => Err(Fault::unauthenticated()),
     }?;
@@ -184,7 +189,7 @@ fn judge_person(rule: Rule, session: &Session, brand: Option<BrandId>) -> Result
             None => Err(lacks_role(required.as_str(), json!([]))),
         },
         Rule::Api(scope) => judge_api_scope(scope, api_scope::grantable(standing)),
-        Rule::ControlToken | Rule::Scope(_) => Err(Fault::unauthenticated()),
+        Rule::ControlToken | Rule::Scope(_) | Rule::OneOf(_) => Err(Fault::unauthenticated()),
     }
 }
 
@@ -215,12 +220,12 @@ fn judge_api_scope(required: ApiScope, granted: &[ApiScope]) -> Result<()> {
         .with("grantedScopes", json!(granted)))
 }
 
-fn judge_scope(scope: &'static str, caller: &ServiceCaller) -> Result<()> {
-    if caller.has_scope(scope) {
+fn judge_scope(scopes: &[&'static str], caller: &ServiceCaller) -> Result<()> {
+    if scopes.iter().any(|scope| caller.has_scope(scope)) {
         return Ok(());
     }
     Err(Fault::forbidden("FORBIDDEN", "the token lacks the scope that this needs")
-        .with("requiredScope", scope)
+        .with("requiredScope", scopes.first().copied().unwrap_or_default())
         .with("grantedScopes", json!(caller.scopes())))
 }
 
@@ -263,6 +268,7 @@ impl std::fmt::Display for Rule {
             Rule::Brand(role) => f.pad(&format!("brand {role}")),
             Rule::Api(scope) => f.pad(&format!("api {scope}")),
             Rule::Scope(scope) => f.pad(&format!("scope {scope}")),
+            Rule::OneOf(scopes) => f.pad(&format!("scope {}", scopes.join("|"))),
         }
     }
 }

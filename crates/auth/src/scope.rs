@@ -21,5 +21,8 @@ pub const JOBS_READ: &str = "jobs:read";
 /// Persist repaired document telemetry.
 pub const JOBS_WRITE: &str = "jobs:write";
 
+/// Exchange a caller's own PREFLIGHT_JWT at the control plane for one that is no wider and ends no later.
+pub const TOKENS_EXCHANGE: &str = "tokens:exchange";
+
 /// The five scopes of a PREFLIGHT_JWT.
 pub const PREFLIGHT: [&str; 5] = [PREFLIGHT_READ, PREFLIGHT_WRITE, PREFLIGHT_ANALYZE, JOBS_READ, JOBS_WRITE];

@@ -114,19 +114,37 @@ impl TokenSource {
 
     /// A PREFLIGHT_JWT: the contract's claims, for five minutes. Each is minted afresh, because it is given away.
     pub fn preflight(&self, grant: &PreflightGrant, tier: Tier) -> Minted {
+        let now = now();
         let signed = self.sign(
             self.0.keys.current().signer(),
-            now(),
+            now,
             &Content {
                 audience: audience::PREFLIGHT,
                 tenant: grant.tenant(),
                 scopes: grant.scopes(),
                 subject: grant.subject().to_owned(),
                 tier: Some(tier),
-                lifetime_secs: PREFLIGHT_LIFETIME_SECS,
+                lifetime_secs: lifetime_secs(grant, now),
             },
         );
         Minted::new(signed.raw, signed.expires_at)
+    }
+
+    /// A PREFLIGHT_JWT for one call of this service's own: minted afresh, given to nobody, ends within a minute.
+    pub fn preflight_call(&self, grant: &PreflightGrant, tier: Tier) -> ServiceToken {
+        let now = now();
+        ServiceToken(Arc::new(self.sign(
+            self.0.keys.current().signer(),
+            now,
+            &Content {
+                audience: audience::PREFLIGHT,
+                tenant: grant.tenant(),
+                scopes: grant.scopes(),
+                subject: grant.subject().to_owned(),
+                tier: Some(tier),
+                lifetime_secs: lifetime_secs(grant, now).min(LIFETIME_SECS),
+            },
+        )))
     }
 
     fn sign(&self, key: &SigningKey, now: i64, content: &Content<'_>) -> Signed {
@@ -147,6 +165,12 @@ impl TokenSource {
         }
         Signed { raw: SecretString::from(jws::sign(key, TYPE_SERVICE, &claims)), expires_at }
     }
+}
+
+/// How long a PREFLIGHT_JWT of this grant may live. One whose end has come is signed all the same, and refused everywhere.
+fn lifetime_secs(grant: &PreflightGrant, now: i64) -> i64 {
+    let left = grant.not_after().map_or(PREFLIGHT_LIFETIME_SECS, |end| end.timestamp() - now);
+    left.min(PREFLIGHT_LIFETIME_SECS)
 }
 
 impl State {

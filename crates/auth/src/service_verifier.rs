@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use mintmark_ids::{ServiceName, TenantId};
 use serde_json::{Map, Value};
 
@@ -39,6 +40,8 @@ struct Caller {
     subject: String,
     jti: String,
     tier: Tier,
+    audience: &'static str,
+    expires_at: i64,
 }
 
 impl ServiceVerifier {
@@ -89,6 +92,8 @@ impl ServiceVerifier {
             subject: standard.sub,
             jti: standard.jti,
             tier,
+            audience,
+            expires_at: standard.exp,
         };
         Ok((ServiceCaller(Arc::new(caller)), standard.exp))
     }
@@ -143,6 +148,16 @@ impl ServiceCaller {
     /// The token's own id, for logs.
     pub fn jti(&self) -> &str {
         &self.0.jti
+    }
+
+    /// The audience that the token was verified for.
+    pub fn audience(&self) -> &'static str {
+        self.0.audience
+    }
+
+    /// When the token ends.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.expires_at, 0).unwrap_or_default()
     }
 
     /// The tenant's tier as the issuer stated it; `free` when it stated none.

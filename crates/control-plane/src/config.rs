@@ -1,6 +1,7 @@
 //! Configuration of `control-plane serve` and `control-plane migrate`, from the environment alone.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -28,7 +29,7 @@ pub struct Config {
     pub app_env: AppEnv,
     /// Where `/api/admin`, `/v1` and the public documents answer.
     pub http_addr: SocketAddr,
-    /// Where gRPC answers: health and reflection.
+    /// Where gRPC answers: the exchange of tokens, health and reflection.
     pub grpc_addr: SocketAddr,
     /// The database, with the application's login.
     pub database: DbConfig,
@@ -44,6 +45,10 @@ pub struct Config {
     pub code_master_key: CodeMasterKey,
     /// The resolver's directory.
     pub directory_url: String,
+    /// The preflight gateway, whose jobs are taken over into the registry.
+    pub preflight_gateway_url: String,
+    /// Who may sign what: for callers of our own gRPC, and for PREFLIGHT_JWTs that are presented here.
+    pub trust_bundle: PathBuf,
     /// How requests are limited; none where nothing is.
     pub limits: Option<LimitConfig>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -89,6 +94,15 @@ impl Config {
         let code_master_key = code_master_key(reader);
         let directory_url =
             url(reader, app_env, "DIRECTORY_GRPC_URL", "http://127.0.0.1:9081", "the resolver's directory");
+        let preflight_gateway_url = url(
+            reader,
+            app_env,
+            "PREFLIGHT_GATEWAY_GRPC_URL",
+            "http://127.0.0.1:9082",
+            "the preflight gateway",
+        );
+        let trust_bundle =
+            reader.path("TRUST_BUNDLE_FILE", "whose tokens are accepted, and what each key may say");
         let limits = LimitConfig::read(reader, app_env, |reader| {
             url(reader, app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter")
         });
@@ -128,6 +142,8 @@ impl Config {
             session_ttl: session_ttl?,
             code_master_key: code_master_key?,
             directory_url: directory_url?,
+            preflight_gateway_url: preflight_gateway_url?,
+            trust_bundle: trust_bundle?,
             limits: limits?,
             trusted_proxies: trusted_proxies?,
             code_base: code_base?,
@@ -285,6 +301,7 @@ mod tests {
             "PPOS_CONTROL_TOKEN",
             "CONTROL_SIGNING_KEY_FILE",
             "SESSION_SIGNING_KEY_FILE",
+            "TRUST_BUNDLE_FILE",
             "CODE_MASTER_KEY",
             "CODE_BASE_URL",
             "EXPORT_STORE_URL",

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod config;
+pub mod grpc;
 pub mod http;
 pub mod job_kinds;
 pub mod jobs;

@@ -1,17 +1,21 @@
 //! Putting the parts together: the edges, the worker, and what they share.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use mintmark_auth::{KeyEnvironment, SessionMinter, SessionVerifier, TokenSource};
+use mintmark_auth::{
+    KeyEnvironment, ServiceVerifier, SessionMinter, SessionVerifier, TokenSource, TrustStore, audience,
+};
 use mintmark_db::Pool;
 use mintmark_ids::ServiceName;
 use mintmark_jobs::{Worker, WorkerConfig};
 use mintmark_objects::Store;
 use mintmark_rpc::GrpcEdge;
-use mintmark_rpc::client::{Directory, Ratelimit};
+use mintmark_rpc::client::{Directory, Preflight, Ratelimit};
 use mintmark_service::config::AppEnv;
 use mintmark_service::network::Network;
+use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Context, StartError};
 use mintmark_web::{Edge, Limits};
 
@@ -24,6 +28,7 @@ use crate::app::cancel::Cancellations;
 use crate::app::events::Events;
 use crate::app::exports::Exports;
 use crate::app::memberships::Memberships;
+use crate::app::preflight_sync::PreflightSync;
 use crate::app::preflight_tokens::PreflightTokens;
 use crate::app::presentation::Presentations;
 use crate::app::products::Products;
@@ -36,8 +41,10 @@ use crate::app::tenants::Tenants;
 use crate::app::tokens::Tokens;
 use crate::app::users::Users;
 use crate::config::{Config, LimitConfig};
+use crate::grpc::PreflightTokenRpc;
 use crate::http::authenticate::Gate;
 use crate::http::limits::Counted;
+use crate::http::objects::signed_for;
 use crate::http::{openapi, routes};
 use crate::jobs::{JobDeps, register, revive_scan_pulls};
 
@@ -59,6 +66,7 @@ pub struct Service {
 /// Opens the ports and prepares everything that [`Service::run`] runs. Reaches neither the database nor the directory:
 /// they may come later, and readiness says when.
 pub async fn build(config: Config, context: &Context) -> Result<Service, StartError> {
+    context.health.expect(&["http", "grpc"]);
     let database = config.database.clone().named("control-plane");
     let pool = Pool::new(&database, &context.home)?;
     context.spawn(
@@ -71,6 +79,11 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
     keys.keep_fresh(context);
     let tokens = TokenSource::new(ServiceName::ControlPlane, keys.identity.clone(), &config.issuer);
 
+    let trust = trust(&config.trust_bundle, context)?;
+    let presented = ServiceVerifier::new(trust.clone(), audience::PREFLIGHT);
+    let preflight_tokens = PreflightTokens::new(pool.clone(), tokens.clone(), presented.clone());
+    let gateway = Preflight::new(&config.preflight_gateway_url)?;
+    let preflight_sync = PreflightSync::new(pool.clone(), gateway, tokens.clone(), presented);
     let directory = Directory::new(&config.directory_url, tokens.clone())?;
     let limits = limits(config.limits, config.trusted_proxies, &tokens, context)?;
     let base = config.code_base;
@@ -101,13 +114,14 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         AppEnv::Development | AppEnv::Test => KeyEnvironment::Test,
     };
     let sessions = SessionVerifier::new(keys.session.clone(), &config.issuer);
-    let gate = Gate::new(pool.clone(), config.control_token, sessions, environment);
+    let gate = Gate::new(pool.clone(), &context.home, config.control_token, sessions, environment);
     let minter = Arc::new(SessionMinter::new(keys.session.clone(), &config.issuer, config.session_ttl));
     let products = Products::new(pool.clone(), config.app_env);
     let batches = Batches::new(pool.clone(), master_key.clone(), config.mint_chunk_units);
     let audit_exports = AuditExports::new(pool.clone(), store.clone());
+    let files = store.clone();
     let exports = Exports::new(pool.clone(), store, config.export_part_units);
-    let mut edge = Edge::new(context.name, routes());
+    let mut edge = Edge::new(context.name, routes()).signed_for(signed_for(files));
     if let Some(limits) = limits {
         edge = edge.limits(limits);
     }
@@ -121,7 +135,8 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         .data(Brands::new(pool.clone()))
         .data(Administration::new(pool.clone(), minter))
         .data(ApiKeys::new(pool.clone(), environment))
-        .data(PreflightTokens::new(pool.clone(), tokens))
+        .data(preflight_tokens.clone())
+        .data(preflight_sync)
         .data(Presentations::new(pool.clone()))
         .data(products)
         .data(batches)
@@ -139,11 +154,24 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         .address_variable("CONTROL_HTTP_ADDR")
         .bind(config.http_addr, context)
         .await?;
-    let grpc = GrpcEdge::health_only(context.name)
+    let registry = ServiceVerifier::new(trust, audience::REGISTRY);
+    let grpc = GrpcEdge::new(context.name, PreflightTokenRpc::METHODS.to_vec(), registry)
         .configured_by("CONTROL_GRPC_ADDR")
+        .add(PreflightTokenRpc::server(preflight_tokens))
+        .reflection(mintmark_wire::DESCRIPTOR_SET)
         .bind(config.grpc_addr, context)
         .await?;
     Ok(Service { http_addr: http.addr, grpc_addr: grpc.addr, http, grpc, worker, context: context.clone() })
+}
+
+/// Who may sign what, looked at each second.
+fn trust(path: &Path, context: &Context) -> Result<TrustStore, StartError> {
+    let trust = TrustStore::load(path).map_err(|error| {
+        StartError::new(format!("TRUST_BUNDLE_FILE {} cannot be used", path.display())).caused_by(error)
+    })?;
+    let reloaded = trust.clone();
+    keep_fresh(context, "trust-bundle", move || reloaded.reload());
+    Ok(trust)
 }
 
 /// What the edge needs to limit its requests; none where nothing is limited.

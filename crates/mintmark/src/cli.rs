@@ -22,8 +22,12 @@ pub struct Cli {
 pub enum Command {
     /// Start the platform on this machine and stay up until Ctrl-C.
     Up(UpOptions),
-    /// Show the main job against a running platform: mint, publish, export, scan. Exits 0 only if every step gave what it should.
+    /// Show the main job against a running platform: mint, publish, export, scan, preflight. Exits 0 only if every step gave what it should.
     Demo(DemoOptions),
+    /// Run the four validation commands of the preflight auth contract against a running platform, each with its negatives.
+    Contract,
+    /// Judge a PDF file by a policy and print the report as a table. Exits 0 for a pass (warnings or not), 1 for a fail, 2 where that could not be decided.
+    Preflight(PreflightFileOptions),
     /// Make tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -48,6 +52,45 @@ pub struct DemoOptions {
     /// How many units to mint (2 to 1,000,000).
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
     pub units: u64,
+}
+
+/// Options of `mintmark preflight`.
+#[derive(Args)]
+pub struct PreflightFileOptions {
+    /// The PDF file.
+    pub file: PathBuf,
+    /// A policy of ours by its id (a wrong one lists them), or a file with one as JSON.
+    #[arg(long, default_value = "digital-print")]
+    pub policy: String,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// What the product's trim size shall be: width and height in millimetres, for example 148x210.
+    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
+    pub trim: Option<[f64; 2]>,
+    /// What its bleed shall be, in millimetres.
+    #[arg(long, value_name = "MM")]
+    pub bleed: Option<f64>,
+    /// How many pages it shall have.
+    #[arg(long)]
+    pub pages: Option<u32>,
+    /// Its product type, for processing steps in packaging.
+    #[arg(long)]
+    pub product_type: Option<String>,
+    /// How many times as large as its pages it is printed (large format).
+    #[arg(long)]
+    pub scaling_factor: Option<f64>,
+    /// From how many metres it is looked at (large format).
+    #[arg(long, value_name = "METRES")]
+    pub viewing_distance: Option<f64>,
+}
+
+/// Reads `148x210`.
+fn size(text: &str) -> Result<[f64; 2], String> {
+    let parts = text
+        .split_once(['x', '×'])
+        .and_then(|(width, height)| Some([width.trim().parse().ok()?, height.trim().parse().ok()?]));
+    parts.ok_or_else(|| "give width and height in millimetres, for example 148x210".to_owned())
 }
 
 /// Tokens that can be made.

@@ -3,9 +3,11 @@
 
 mod api;
 mod cli;
+mod contract;
 mod demo;
 mod failure;
 mod home;
+mod preflight;
 mod screen;
 mod token;
 mod up;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Up(options) => run(up::up(&cli.home, &options)),
         Command::Demo(options) => run(demo::demo(&cli.home, &options)),
+        Command::Contract => run(contract::contract(&cli.home)),
+        Command::Preflight(options) => return preflight::command(&options),
         Command::Token(TokenCommand::Control) => token::control(),
         Command::Token(TokenCommand::Envoy) => token::envoy(),
         Command::Token(TokenCommand::Preflight(options)) => run(token::preflight(&cli.home, &options)),

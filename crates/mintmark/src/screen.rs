@@ -15,6 +15,11 @@ pub fn step(what: &str, result: &str) {
     println!("  ✓ {what:<34} {result}");
 }
 
+/// Prints one step that did not give what it should.
+pub fn miss(what: &str, result: &str) {
+    println!("  ✗ {what:<34} {result}");
+}
+
 /// Prints a plain line, indented under the steps.
 pub fn line(text: &str) {
     println!("    {text}");

@@ -90,6 +90,28 @@ fn limiter(tenant: &TenantId) -> Principal {
     Principal::Service(verifier.verify(token.expose()).unwrap())
 }
 
+/// The console, which may exchange tokens, through a real token.
+fn exchanger(tenant: &TenantId) -> Principal {
+    let forge = Forge::new();
+    let grants: &[(&str, &[&str])] = &[(audience::REGISTRY, &[scope::TOKENS_EXCHANGE])];
+    let bundle = TrustBundle::new(ISSUER, vec![forge.trusted(ServiceName::Console, grants)]).unwrap();
+    let source = TokenSource::new(ServiceName::Console, forge.key(), ISSUER);
+    let token = source.for_tenant(audience::REGISTRY, tenant, &[scope::TOKENS_EXCHANGE]);
+    let verifier = ServiceVerifier::new(TrustStore::fixed(bundle), audience::REGISTRY);
+    Principal::Service(verifier.verify(token.expose()).unwrap())
+}
+
+/// Whoever has a PREFLIGHT_JWT with these scopes, through a real token.
+fn preflight(tenant: &TenantId, scopes: &[&'static str]) -> Principal {
+    let forge = Forge::new();
+    let grants: &[(&str, &[&str])] = &[(audience::PREFLIGHT, &scope::PREFLIGHT)];
+    let bundle = TrustBundle::new(ISSUER, vec![forge.trusted(ServiceName::ControlPlane, grants)]).unwrap();
+    let source = TokenSource::new(ServiceName::ControlPlane, forge.key(), ISSUER);
+    let token = source.for_tenant(audience::PREFLIGHT, tenant, scopes);
+    let verifier = ServiceVerifier::new(TrustStore::fixed(bundle), audience::PREFLIGHT);
+    Principal::Service(verifier.verify(token.expose()).unwrap())
+}
+
 fn outcome(result: Result<(), Fault>) -> String {
     match result {
         Ok(()) => "yes".to_owned(),
@@ -121,6 +143,13 @@ fn policy_matches_golden_file() {
         ("revoker", service(&own, &[scope::DIRECTORY_REVOKE])),
         ("reader", service(&own, &[scope::DIRECTORY_READ])),
         ("limiter", limiter(&own)),
+        ("exchanger", exchanger(&own)),
+        ("pf.read", preflight(&own, &[scope::PREFLIGHT_READ])),
+        ("pf.write", preflight(&own, &[scope::PREFLIGHT_WRITE])),
+        ("pf.analyze", preflight(&own, &[scope::PREFLIGHT_ANALYZE])),
+        ("jobs.read", preflight(&own, &[scope::JOBS_READ])),
+        ("jobs.write", preflight(&own, &[scope::JOBS_WRITE])),
+        ("pf.other", preflight(&foreign, &scope::PREFLIGHT)),
         (
             "svc.other",
             service(&foreign, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
@@ -130,15 +159,15 @@ fn policy_matches_golden_file() {
         "# What each kind of caller may do to tenant acme and its brand: yes, or the HTTP status of the refusal.\n",
         "# elsewhere: owner of another brand of acme. evidence: all evidence roles, no brand. foreign: owner in another\n",
         "# tenant. act.owner: somebody who acts as an owner and tenant administrator. key.all: an `enterprise` key of a tenant\n",
-        "# administrator; key.read: admin:read and public; key.export: exports:read; key.other: `enterprise` elsewhere. publisher, revoker, reader, limiter: service tokens for acme with one scope. svc.other: all three, another tenant.\n",
+        "# administrator; key.read: admin:read and public; key.export: exports:read; key.other: `enterprise` elsewhere. publisher, revoker, reader, limiter, exchanger: service tokens for acme with one scope. pf.*, jobs.*: PREFLIGHT_JWTs with one scope; pf.other: all five, another tenant. svc.other: all three, another tenant.\n",
         "# Printed by tests/it/policy.rs; UPDATE_GOLDEN=1 rewrites it.\n",
     ));
-    write!(printed, "{:<18}{:<25}{:<10}", "action", "needs", "on").unwrap();
+    write!(printed, "{:<18}{:<34}{:<10}", "action", "needs", "on").unwrap();
     for (name, _) in &callers {
         write!(printed, "{name:<11}").unwrap();
     }
     for row in matrix() {
-        write!(printed, "\n{:<18}{:<25}{:<10}", row.action, row.rule, row.target).unwrap();
+        write!(printed, "\n{:<18}{:<34}{:<10}", row.action, row.rule, row.target).unwrap();
         for (_, caller) in &callers {
             write!(printed, "{:<11}", outcome(row.decide(caller, &own, brand))).unwrap();
         }

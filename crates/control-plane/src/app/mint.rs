@@ -37,7 +37,7 @@ impl MintPlan {
 
     /// The digests of one chunk, in serial order, end to end in one buffer.
     ///
-    /// Takes about 1.5 µs a unit: call it on a blocking thread.
+    /// Takes about 1.5 µs a unit: call it on a background thread.
     pub fn digests(&self, chunk: u32) -> Bytes {
         let (start, end) = (self.units_before(chunk), self.units_before(chunk.saturating_add(1)));
         let deriver = self.secret.deriver(self.partition);

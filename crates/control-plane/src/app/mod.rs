@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod memberships;
 pub mod mint;
 pub mod pack;
+pub mod preflight_sync;
 pub mod preflight_tokens;
 pub mod presentation;
 pub mod products;

@@ -4,9 +4,7 @@
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::action::{ExchangePreflightToken, IssuePreflightToken, RequestPreflightToken};
 use mintmark_auth::policy::{Action, OnTenant, Permit, authorize};
-use mintmark_auth::{
-    Minted, PreflightGrant, PreflightScopes, Principal, ServiceVerifier, Tier, TokenSource,
-};
+use mintmark_auth::{Minted, PreflightGrant, PreflightScopes, Principal, ServiceVerifier, Tier, TokenSource};
 use mintmark_db::{Pool, transaction};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, TenantId};

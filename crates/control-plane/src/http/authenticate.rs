@@ -1,5 +1,7 @@
 //! Who is calling? Each kind of route knows one kind of credential and refuses all others.
 
+use std::sync::Arc;
+
 use mintmark_auth::{
     ApiKeyCaller, ControlToken, KeyEnvironment, PresentedKey, Principal, Session, SessionVerifier,
     looks_like_api_key,
@@ -7,12 +9,15 @@ use mintmark_auth::{
 use mintmark_db::Pool;
 use mintmark_fault::{Fault, Result};
 use mintmark_web::{Access, Authenticate, BoxFuture, Credentials};
+use tokio::runtime::Handle;
 
+use crate::store::presented_keys::KeyFinder;
 use crate::store::{api_keys, standing};
 
 /// Checks control tokens, sessions and API keys.
 pub struct Gate {
     pool: Pool,
+    keys: Arc<KeyFinder>,
     control: ControlToken,
     sessions: SessionVerifier,
     environment: KeyEnvironment,
@@ -20,13 +25,16 @@ pub struct Gate {
 
 impl Gate {
     /// A gate that knows one control token, the keys that sessions are signed with, and which API keys are meant for here.
+    /// What it asks for many requests at once runs on `home`.
     pub fn new(
         pool: Pool,
+        home: &Handle,
         control: ControlToken,
         sessions: SessionVerifier,
         environment: KeyEnvironment,
     ) -> Self {
-        Gate { pool, control, sessions, environment }
+        let keys = KeyFinder::new(pool.clone(), home.clone());
+        Gate { pool, keys, control, sessions, environment }
     }
 
     async fn principal(&self, access: Access, credentials: Credentials) -> Result<Principal> {
@@ -43,8 +51,8 @@ impl Gate {
             }
             Access::SessionOrKey if is_key => Err(Fault::unauthenticated()),
             Access::SessionOrKey => self.person(bearer.expose()).await,
-            // Such routes ask nobody; being asked for one is a mistake, and the answer must not be a way in.
-            Access::Public | Access::Signed => Err(Fault::unauthenticated()),
+            // Such routes ask nobody, or are another service's; being asked for one is a mistake, and the answer must not be a way in.
+            Access::Public | Access::Signed | Access::Preflight => Err(Fault::unauthenticated()),
         }
     }
 
@@ -53,13 +61,12 @@ impl Gate {
     async fn program(&self, text: &str) -> Result<Principal> {
         let presented =
             PresentedKey::parse(text).map_err(|error| Fault::unauthenticated().caused_by(error))?;
-        let mut conn = self.pool.get().await?;
-        let found = api_keys::presented(&mut conn, &presented, self.environment).await?;
+        let found = self.keys.find(&presented, self.environment).await?;
         let stored = found.as_ref().map(|found| &found.digest);
         let verified = presented.verify(stored).ok_or_else(Fault::unauthenticated)?;
         let found = found.ok_or_else(Fault::unauthenticated)?;
         if found.use_is_to_be_noted {
-            api_keys::note_use(&mut conn, &verified).await?;
+            api_keys::note_use(&mut *self.pool.get().await?, &verified).await?;
         }
         Ok(Principal::ApiKey(ApiKeyCaller::new(verified, found.standing)))
     }

@@ -1,10 +1,12 @@
 //! The rate limiter, as the edge asks it.
 
 use mintmark_rpc::client::{self, Decision, LimitKey, LimitRequest, Ratelimit};
-use mintmark_web::{BoxFuture, Charge, Key, Limiter, Owner, Verdict};
+use mintmark_web::{BoxFuture, Budget, Charge, Key, Limiter, Owner, Verdict};
 
 /// What all routes of this service share a budget under.
 const NAMESPACE: &str = "control-plane";
+/// What fetching files by signed URLs is counted under.
+const DOWNLOADS: &str = "control-plane-downloads";
 
 /// Has every request of this edge counted.
 pub struct Counted(pub Ratelimit);
@@ -24,7 +26,10 @@ impl Limiter for Counted {
 
 fn request(charge: Charge) -> LimitRequest {
     LimitRequest {
-        namespace: NAMESPACE,
+        namespace: match charge.budget {
+            Budget::Requests => NAMESPACE,
+            Budget::Downloads => DOWNLOADS,
+        },
         owner: match charge.owner {
             Owner::Tenant(tenant) => client::Owner::Tenant(tenant),
             Owner::Stranger(name) => client::Owner::Stranger(name),

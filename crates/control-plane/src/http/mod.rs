@@ -15,6 +15,7 @@ pub mod objects;
 pub mod openapi;
 pub mod operations;
 pub mod paging;
+pub mod preflight_sync;
 pub mod preflight_tokens;
 pub mod presentation;
 pub mod products;
@@ -39,6 +40,7 @@ pub fn routes() -> Vec<Route> {
         admin::routes(),
         audit_exports::routes(),
         preflight_tokens::routes(),
+        preflight_sync::routes(),
         products::routes(),
         presentation::routes(),
         batches::routes(),

@@ -12,7 +12,8 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 use chrono::Utc;
 use mintmark_fault::{Fault, Kind};
-use mintmark_objects::{LinkProof, attachment, content_type};
+use mintmark_ids::TenantId;
+use mintmark_objects::{LinkProof, LocalSigner, Store, attachment, content_type};
 use mintmark_web::{Access, Answer, Problem, Route};
 use serde::Deserialize;
 use utoipa::OpenApi;
@@ -53,6 +54,22 @@ impl Proof {
     }
 }
 
+fn verified(signer: &LocalSigner, http: &HttpRequest) -> Result<Proof, Fault> {
+    let path = http.match_info().query("path");
+    let proof =
+        web::Query::<Proof>::from_query(http.query_string()).map(web::Query::into_inner).unwrap_or_default();
+    signer.verify(http.method().as_str(), path, &proof.as_link(), Utc::now())?;
+    Ok(proof)
+}
+
+/// Says whose file a signed URL leads to, where its signature is good: `exports/{tenant}/…`, `audit-exports/{tenant}/…`.
+pub fn signed_for(store: Store) -> impl Fn(&HttpRequest) -> Option<TenantId> {
+    move |http| {
+        verified(store.signer()?, http).ok()?;
+        TenantId::parse(http.match_info().query("path").split('/').nth(1)?).ok()
+    }
+}
+
 /// Fetches a file, or a range of its bytes, by a URL that a download gave out.
 #[utoipa::path(
     get, path = "/objects/{path}", tag = "exports",
@@ -68,9 +85,7 @@ async fn fetch(exports: web::Data<Exports>, http: HttpRequest) -> Answer {
     let store = exports.store();
     let signer = store.signer().ok_or_else(|| Fault::not_found("object"))?;
     let path = http.match_info().query("path");
-    let proof =
-        web::Query::<Proof>::from_query(http.query_string()).map(web::Query::into_inner).unwrap_or_default();
-    signer.verify(http.method().as_str(), path, &proof.as_link(), Utc::now())?;
+    let proof = verified(signer, &http)?;
     let meta = store.head(path).await?.ok_or_else(|| Fault::not_found("object"))?;
     // The hash was signed, so it is that of the file.
     let tag = format!("\"{}\"", proof.sha256);

@@ -15,7 +15,7 @@ use utoipa_swagger_ui::Config;
 
 use super::{
     admin, api_keys, audit_exports, batches, brands, events, exports, memberships, objects, operations,
-    preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users, wellknown,
+    preflight_sync, preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users, wellknown,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -34,6 +34,7 @@ pub fn document() -> OpenApiDocument {
         ("administration", admin::Doc::openapi()),
         ("audit-exports", audit_exports::Doc::openapi()),
         ("preflight-tokens", preflight_tokens::Doc::openapi()),
+        ("preflight-sync", preflight_sync::Doc::openapi()),
         ("products", products::Doc::openapi()),
         ("presentation", presentation::Doc::openapi()),
         ("batches", batches::Doc::openapi()),

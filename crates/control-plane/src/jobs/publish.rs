@@ -1,6 +1,6 @@
 //! Streaming a batch's digests to the directory with a bounded window.
 //!
-//! Three things overlap: deriving the next chunks on blocking threads, sending the present one, and waiting for the
+//! Three things overlap: deriving the next chunks on background threads, sending the present one, and waiting for the
 //! directory to commit earlier ones. Memory is bounded by [`WINDOW`] plus [`DERIVE_AHEAD`] chunks, however large the
 //! batch is.
 
@@ -12,9 +12,9 @@ use mintmark_fault::Fault;
 use mintmark_ids::TenantId;
 use mintmark_jobs::{JobContext, JobFailure};
 use mintmark_rpc::client::Directory;
+use mintmark_service::spawn_background;
 use mintmark_wire::directory::v1::PublishRequest;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use super::{MintBatch, refused, stopped};
 use crate::app::mint::MintPlan;
@@ -90,7 +90,7 @@ fn requests(
         .map(move |chunk| {
             let plan = plan.clone();
             // Spawned here, not when polled: it runs while the chunks before it are sent.
-            let derived = spawn_blocking(move || plan.digests(chunk));
+            let derived = spawn_background(move || plan.digests(chunk));
             async move { (chunk, derived.await) }
         })
         .buffered(DERIVE_AHEAD)

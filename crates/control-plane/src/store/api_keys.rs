@@ -1,23 +1,20 @@
 //! Keys of programs: their digests, what was granted to them, and whether they still open anything.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use diesel::dsl::{now, sql};
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::action::{CreateApiKey, ManageApiKey, ViewApiKeys};
 use mintmark_auth::policy::{Action, OnTenant, Permit};
-use mintmark_auth::{
-    ApiScope, IssuedKey, KeyEnvironment, KeyStanding, PresentedKey, Standing, Tier, VerifiedKey,
-};
+use mintmark_auth::{ApiScope, IssuedKey, KeyEnvironment, Tier, VerifiedKey};
 use mintmark_db::Meaning;
-use mintmark_fault::{Fault, Result};
+use mintmark_fault::Result;
 use mintmark_ids::{ApiKeyId, TenantId, UserId};
 use uuid::Uuid;
 
-use super::memberships::Grant;
 use super::page::{Slice, Window};
-use super::schema::{api_key, app_user, membership, tenant};
+use super::schema::api_key;
 use super::stored;
 
 /// A key as lists show it: everything but the key.
@@ -58,17 +55,6 @@ pub struct NewApiKey {
     pub tier: Tier,
     /// When it ends by itself.
     pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// What was found for a presented key, before anybody knows whether it is the key.
-pub struct Presented {
-    environment: String,
-    /// SHA-256 of the key.
-    pub digest: [u8; 32],
-    /// What it may do, should it be the key.
-    pub standing: KeyStanding,
-    /// Whether its last use lies an hour back.
-    pub use_is_to_be_noted: bool,
 }
 
 type Row = (
@@ -125,94 +111,8 @@ fn read(row: Row) -> Result<ApiKey> {
     })
 }
 
-fn read_scopes(scopes: &[String]) -> Result<Vec<ApiScope>> {
+pub(super) fn read_scopes(scopes: &[String]) -> Result<Vec<ApiScope>> {
     scopes.iter().map(|scope| stored("api_key.scopes", scope.parse())).collect()
-}
-
-/// What a presented key's id leads to, for this environment: nothing for one that is unknown, revoked or expired.
-///
-/// Authentication comes before any permit; whether the text is the key, its digest decides afterwards.
-pub async fn presented(
-    conn: &mut AsyncPgConnection,
-    key: &PresentedKey,
-    environment: KeyEnvironment,
-) -> Result<Option<Presented>> {
-    if key.environment() != environment {
-        return Ok(None);
-    }
-    Ok(live(conn, key.id()).await?.filter(|found| found.environment == environment.as_str()))
-}
-
-/// What a key's id leads to: nothing for one that is unknown, revoked or expired. For authentication, which has no permit.
-pub(super) async fn live(conn: &mut AsyncPgConnection, id: ApiKeyId) -> Result<Option<Presented>> {
-    type Found = (Vec<u8>, String, String, Uuid, Vec<String>, String, Option<DateTime<Utc>>);
-    type Creator = (String, bool, Option<DateTime<Utc>>, Option<(Option<Uuid>, String)>);
-    // No fragment of SQL here: with one the statement is prepared anew for each request. This runs in no transaction, so
-    // `now` is when the statement began.
-    let rows: Vec<(Found, Creator)> = api_key::table
-        .inner_join(tenant::table.on(tenant::id.eq(api_key::tenant_id)))
-        .inner_join(
-            app_user::table
-                .on(app_user::tenant_id.eq(api_key::tenant_id).and(app_user::id.eq(api_key::creator_id))),
-        )
-        .left_join(membership::table.on(
-            membership::tenant_id.eq(api_key::tenant_id).and(membership::user_id.eq(api_key::creator_id)),
-        ))
-        .filter(api_key::id.eq(id.as_uuid()))
-        .filter(api_key::revoked_at.is_null())
-        .filter(api_key::expires_at.is_null().or(api_key::expires_at.gt(now)))
-        .select((
-            (
-                api_key::digest,
-                api_key::environment,
-                api_key::tenant_id,
-                api_key::creator_id,
-                api_key::scopes,
-                api_key::tier,
-                api_key::last_used_at,
-            ),
-            (
-                tenant::tier,
-                app_user::tenant_admin,
-                app_user::disabled_at,
-                (membership::brand_id, membership::role).nullable(),
-            ),
-        ))
-        .load(conn)
-        .await
-        .or_fault()?;
-    let mut held = Standing::default();
-    for (_, (_, tenant_admin, disabled_at, role)) in &rows {
-        // Whoever may not enter may grant nothing: the key has nothing left.
-        if disabled_at.is_some() {
-            continue;
-        }
-        held.tenant_admin = *tenant_admin;
-        if let Some((brand, role)) = role {
-            match Grant::read(*brand, role)? {
-                Grant::Brand(brand, role) => held.brands.push((brand, role)),
-                Grant::Evidence(role) => held.evidence.push(role),
-            }
-        }
-    }
-    let Some(((digest, environment, tenant, creator, scopes, tier, last_used_at), (tenant_tier, ..))) =
-        rows.into_iter().next()
-    else {
-        return Ok(None);
-    };
-    Ok(Some(Presented {
-        environment,
-        digest: digest.try_into().map_err(|_| Fault::internal("api_key.digest has not 32 bytes"))?,
-        standing: KeyStanding {
-            tenant: stored("api_key.tenant_id", TenantId::parse(&tenant))?,
-            creator: UserId::from_uuid(creator),
-            creator_standing: held,
-            scopes: read_scopes(&scopes)?,
-            tier: stored("api_key.tier", tier.parse())?,
-            tenant_tier: stored("tenant.tier", tenant_tier.parse())?,
-        },
-        use_is_to_be_noted: last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::hours(1)),
-    }))
 }
 
 /// Notes that a key was used in this hour.

@@ -251,6 +251,40 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    preflight_job (tenant_id, job_id) {
+        tenant_id -> Text,
+        job_id -> Text,
+        listing_id -> Uuid,
+        target_file -> Text,
+        target_bytes -> BigInt,
+        policy -> Text,
+        policy_version -> Text,
+        batch_id -> Nullable<Text>,
+        state -> Text,
+        verdict -> Nullable<Text>,
+        failure_code -> Nullable<Text>,
+        failure_message -> Nullable<Text>,
+        content_sha256 -> Nullable<Bytea>,
+        engine_version -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        revision -> BigInt,
+        synced_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    preflight_cursor (tenant_id) {
+        tenant_id -> Text,
+        revision -> BigInt,
+        mark -> Nullable<Text>,
+        synced_at -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(batch -> product (product_id));
 diesel::joinable!(product -> brand (brand_id));
 diesel::joinable!(membership -> app_user (user_id));

@@ -11,8 +11,8 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::{TenantId, UserId};
 use uuid::Uuid;
 
-use super::api_keys;
 use super::memberships::Grant;
+use super::presented_keys;
 use super::schema::{app_user, membership, tenant};
 use super::stored;
 
@@ -54,7 +54,7 @@ pub async fn of_impersonator(
         Impersonator::User(user) => load(conn, session.tenant(), user).await?.map(|(standing, _)| standing),
         Impersonator::ApiKey(key) => {
             let found =
-                api_keys::live(conn, key).await?.filter(|key| key.standing.tenant == *session.tenant());
+                presented_keys::live(conn, key).await?.filter(|key| key.standing.tenant == *session.tenant());
             found
                 .filter(|key| scope_satisfies(&key.standing.scopes, ApiScope::AdminWrite))
                 .map(|key| key.standing.creator_standing)

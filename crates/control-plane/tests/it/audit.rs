@@ -1,18 +1,16 @@
 //! The audit: an entry for each act and each refusal, in step with what happened, and nothing in it about people.
 
-use std::process::{Child, Command, Stdio};
-
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use mintmark_control_plane::store::audit::Entry;
-use mintmark_devstack::free_port;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::apart::Apart;
 use crate::harness::{Plane, text};
-use crate::stage::{connection, count, eventually};
+use crate::stage::{connection, count};
 
 #[derive(QueryableByName)]
 struct Row {
@@ -174,52 +172,20 @@ async fn acts_that_cannot_be_audited_do_not_happen_and_refusals_stand() {
     plane.order(&colleague, &shop.brand, "key", &batch).await.problem(403);
 }
 
-/// A served process; it ends when dropped.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_carry_the_trace_of_the_request() {
     // A plane in this process has no tracing, so another one serves on its database.
     let plane = Plane::start().await;
-    let (http, grpc, ops) = (free_port(), free_port(), free_port());
-    let file = |name: &str| plane.folder.path().join(name).display().to_string();
-    let key = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0=";
-    let mut command = Command::new(env!("CARGO_BIN_EXE_control-plane"));
-    command.env_clear().stdout(Stdio::null()).envs([
-        ("APP_ENV", "test".to_owned()),
-        ("CONTROL_HTTP_ADDR", format!("127.0.0.1:{http}")),
-        ("CONTROL_GRPC_ADDR", format!("127.0.0.1:{grpc}")),
-        ("OPS_ADDR", format!("127.0.0.1:{ops}")),
-        ("CONTROL_DATABASE_URL", plane.db.url("control_app")),
-        ("PPOS_CONTROL_TOKEN", plane.control.clone()),
-        ("CONTROL_SIGNING_KEY_FILE", file("identity.pem")),
-        ("SESSION_SIGNING_KEY_FILE", file("sessions.pem")),
-        ("CODE_MASTER_KEY", key.to_owned()),
-        ("CODE_BASE_URL", "https://id.example".to_owned()),
-        ("EXPORT_STORE_URL", format!("file://{}", file("objects"))),
-        ("EXPORT_URL_SIGNING_KEY", key.to_owned()),
-        ("JOB_WORKERS", "0".to_owned()),
-    ]);
-    let _process = Process(command.spawn().unwrap());
+    let process = Apart::beside(&plane).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let created = eventually("the process answers", async || {
-        client
-            .post(format!("http://127.0.0.1:{http}/api/admin/tenants"))
-            .bearer_auth(&plane.control)
-            .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-            .json(&json!({ "id": "traced", "name": "Traced" }))
-            .send()
-            .await
-            .ok()
-    })
-    .await;
+    let created = client
+        .post(format!("{}/api/admin/tenants", process.base))
+        .bearer_auth(&plane.control)
+        .header("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        .json(&json!({ "id": "traced", "name": "Traced" }))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(created.status(), 201);
     let row = newest(&plane).await;
     assert_eq!((row.resource_id.as_str(), row.actor.as_str()), ("traced", "control-token"));

@@ -1,12 +1,17 @@
 //! A running control plane, and the people and things that tests need in it, all made through its public API.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel_async::SimpleAsyncConnection;
-use mintmark_auth::{SigningKey, control};
+use mintmark_auth::{
+    DEFAULT_ISSUER, Grant, SigningKey, TrustBundle, TrustedKey, audience, control, scope,
+};
 use mintmark_control_plane::{Config, build};
 use mintmark_db::{DbConfig, Pool};
 use mintmark_devstack::testdb::{self, TestDb};
+use mintmark_ids::ServiceName;
 use mintmark_service::Context;
 use mintmark_service::config::Reader;
 use reqwest::{Client, Method, header::HeaderMap};
@@ -20,6 +25,8 @@ const KEY: &str = "bW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW0=";
 /// A control plane of its own, with nothing in it.
 pub struct Plane {
     pub base: String,
+    /// Where its gRPC answers.
+    pub grpc: SocketAddr,
     pub control: String,
     pub context: Context,
     pub db: TestDb,
@@ -90,10 +97,10 @@ impl Plane {
         let context = Context::for_tests("control-plane");
         let config = config(&db, &folder, &control, variables);
         let service = build(config, &context).await.unwrap();
-        let base = format!("http://{}", service.http_addr);
+        let (base, grpc) = (format!("http://{}", service.http_addr), service.grpc_addr);
         context.home.spawn(async move { service.run().await.unwrap() });
         let client = Client::builder().no_proxy().build().unwrap();
-        Plane { base, control, context, db, folder, client }
+        Plane { base, grpc, control, context, db, folder, client }
     }
 
     /// Sends a request with all that it takes.
@@ -232,8 +239,8 @@ pub struct Shop {
     pub product: String,
 }
 
-/// A configuration as `serve` reads it.
-pub fn config(db: &TestDb, folder: &TempDir, control: &str, variables: &[(&str, &str)]) -> Config {
+/// The variables that a service of a test has when nothing more is said.
+pub fn surroundings(db: &TestDb, folder: &TempDir, control: &str) -> Vec<(String, String)> {
     let key_file = |name: &str| {
         let path = folder.path().join(name);
         if !path.exists() {
@@ -242,21 +249,47 @@ pub fn config(db: &TestDb, folder: &TempDir, control: &str, variables: &[(&str, 
         path.to_str().unwrap().to_owned()
     };
     let store = format!("file://{}", folder.path().join("objects").display());
-    let mut all = vec![
+    let (identity, _console) = (key_file("identity.pem"), key_file("console.pem"));
+    let trust = folder.path().join("trust.json");
+    std::fs::write(&trust, trust_bundle(folder.path()).to_json()).unwrap();
+    vec![
         ("APP_ENV".to_owned(), "test".to_owned()),
         ("CONTROL_HTTP_ADDR".to_owned(), "127.0.0.1:0".to_owned()),
         ("CONTROL_GRPC_ADDR".to_owned(), "127.0.0.1:0".to_owned()),
         ("CONTROL_DATABASE_URL".to_owned(), db.url("control_app")),
         ("PPOS_CONTROL_TOKEN".to_owned(), control.to_owned()),
-        ("CONTROL_SIGNING_KEY_FILE".to_owned(), key_file("identity.pem")),
+        ("CONTROL_SIGNING_KEY_FILE".to_owned(), identity),
         ("SESSION_SIGNING_KEY_FILE".to_owned(), key_file("sessions.pem")),
+        ("TRUST_BUNDLE_FILE".to_owned(), trust.to_str().unwrap().to_owned()),
         ("CODE_MASTER_KEY".to_owned(), KEY.to_owned()),
         ("CODE_BASE_URL".to_owned(), "https://id.example".to_owned()),
         ("EXPORT_STORE_URL".to_owned(), store),
         ("EXPORT_URL_SIGNING_KEY".to_owned(), KEY.to_owned()),
         ("JOB_WORKERS".to_owned(), "0".to_owned()),
         ("RATE_LIMIT_ENABLED".to_owned(), "false".to_owned()),
+    ]
+}
+
+/// Who may sign what: the plane for the preflight service, the console (`console.pem`) for an exchange of tokens.
+pub fn trust_bundle(folder: &Path) -> TrustBundle {
+    let key = |name: &str, service, aud: &str, scopes: &[&str]| TrustedKey {
+        jwk: SigningKey::from_pem(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap().public_jwk(),
+        service,
+        grants: vec![Grant {
+            aud: aud.to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        }],
+    };
+    let keys = vec![
+        key("identity.pem", ServiceName::ControlPlane, audience::PREFLIGHT, &scope::PREFLIGHT),
+        key("console.pem", ServiceName::Console, audience::REGISTRY, &[scope::TOKENS_EXCHANGE]),
     ];
+    TrustBundle::new(DEFAULT_ISSUER, keys).unwrap()
+}
+
+/// A configuration as `serve` reads it.
+pub fn config(db: &TestDb, folder: &TempDir, control: &str, variables: &[(&str, &str)]) -> Config {
+    let mut all = surroundings(db, folder, control);
     all.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let mut reader = Reader::from_pairs(all);
     let config = Config::read(&mut reader);

@@ -8,6 +8,7 @@ use mintmark_auth::{DEFAULT_ISSUER, Grant, SigningKey, TrustBundle, TrustedKey, 
 use mintmark_devstack::redis::RedisServer;
 use mintmark_devstack::{Process, free_port};
 use mintmark_ids::ServiceName;
+use mintmark_objects::LocalSigner;
 use mintmark_service::telemetry::metrics_text;
 use serde_json::{Value, json};
 
@@ -153,7 +154,7 @@ fn trust_bundle(plane: &Plane) -> String {
     let scopes = vec![scope::RATELIMIT_CHECK.to_owned()];
     let grants = vec![Grant { aud: audience::RATELIMIT.to_owned(), scopes }];
     let trusted = TrustedKey { jwk, service: ServiceName::ControlPlane, grants };
-    let path = plane.folder.path().join("trust.json");
+    let path = plane.folder.path().join("limiter-trust.json");
     std::fs::write(&path, TrustBundle::new(DEFAULT_ISSUER, vec![trusted]).unwrap().to_json()).unwrap();
     path.to_str().unwrap().to_owned()
 }
@@ -315,4 +316,44 @@ async fn open_mode_passes_what_nobody_counts() {
         reply.expect(200);
     }
     assert!(metrics_text().contains(r#"rate_limit_passed_open_total{tier="free"}"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_urls_are_counted_for_their_tenant_apart_from_its_requests() {
+    let limited = Limited::start(&[("RATE_LIMIT_MAX_FREE", "3")]).await;
+    let person = limited.tenant("free").await;
+    let folder = format!("exports/{}/an-export", person.tenant);
+    let written = limited.plane.folder.path().join("objects").join(&folder);
+    std::fs::create_dir_all(&written).unwrap();
+    // The key of the harness.
+    let signer = LocalSigner::new(&[b'm'; 32]);
+    let url = |part: usize| {
+        let (path, name) = (format!("{folder}/part-{part:04}.zip"), format!("part-{part:04}.zip"));
+        std::fs::write(written.join(&name), b"a part").unwrap();
+        let ttl = Duration::from_secs(300);
+        signer.sign_get(&limited.beside.base, &path, &name, &[7; 32], ttl, chrono::Utc::now()).unwrap().url
+    };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |url: &str| client.get(url).send().await.unwrap();
+    for part in 1..=40 {
+        let answer = get(&url(part)).await;
+        assert_eq!(answer.status(), 200, "a pack of any size can be fetched from one network");
+        let policy = answer.headers()["ratelimit-policy"].to_str().unwrap();
+        assert_eq!(policy, r#""tenant";q=10000;w=86400, "key";q=10000;w=86400"#);
+        assert_eq!(answer.bytes().await.unwrap().as_ref(), b"a part");
+    }
+    let keys = limited.redis.ask(&["KEYS", "*:tenant:*"]).await.unwrap();
+    assert!(
+        keys.starts_with(&format!("ratelimit:control-plane-downloads:tenant:{}:", person.tenant)),
+        "{keys}"
+    );
+    assert_eq!(keys.lines().count(), 1, "{keys}");
+    assert_eq!(left(&limited.brands(&person).await).0, 2, "its requests have what they had");
+
+    // What nobody signed is nobody's.
+    let good = url(1);
+    for (number, expected) in [403, 403, 403, 429].into_iter().enumerate() {
+        assert_eq!(get(&format!("{good}{number}")).await.status(), expected);
+    }
+    assert_eq!(get(&good).await.status(), 200);
 }

@@ -1,8 +1,9 @@
-//! The main job in front of the user: mint, publish, export, fetch, scan. Every step checks what it got.
+//! The main job in front of the user: mint, publish, export, fetch, scan, preflight. Every step checks what it got.
 
 mod export;
 mod keys;
 mod mint;
+mod preflight;
 mod scan;
 mod stage;
 
@@ -29,6 +30,7 @@ pub async fn run(home: &Home, stage: &Stage, options: &DemoOptions) -> Result<()
     let pack = export::export(home, stage, &batch, options.units).await?;
     scan::scan(stage, &pack).await?;
     scan::numbers(stage, &batch).await?;
+    preflight::preflight(stage).await?;
     keys::keys(stage).await?;
     let remembered = Stage { batch: Some(batch), code: Some(pack.codes[0].clone()), ..Stage::recall(home)? };
     remembered.remember(home)

@@ -9,6 +9,8 @@ use crate::home::Home;
 pub struct Stage {
     pub control_url: String,
     pub scan_url: String,
+    pub gateway_url: String,
+    pub gateway_grpc: String,
     pub control_grpc: String,
     pub directory_grpc: String,
     pub ratelimit_grpc: String,
@@ -20,6 +22,8 @@ pub struct Stage {
     pub gtin: String,
     pub redirecting_product: String,
     pub session: String,
+    /// Where the console answers, where it runs.
+    pub console_url: Option<String>,
     pub batch: Option<String>,
     pub code: Option<String>,
 }
@@ -36,7 +40,11 @@ impl Stage {
         for (name, value) in self.required() {
             variables.insert(name.to_owned(), value.clone());
         }
-        for (name, value) in [("MINTMARK_BATCH", &self.batch), ("MINTMARK_CODE", &self.code)] {
+        for (name, value) in [
+            ("MINTMARK_BATCH", &self.batch),
+            ("MINTMARK_CODE", &self.code),
+            ("MINTMARK_CONSOLE_URL", &self.console_url),
+        ] {
             if let Some(value) = value {
                 variables.insert(name.to_owned(), value.clone());
             }
@@ -58,6 +66,8 @@ impl Stage {
         Ok(Self {
             control_url: get("MINTMARK_CONTROL_URL")?,
             scan_url: get("MINTMARK_SCAN_URL")?,
+            gateway_url: get("MINTMARK_GATEWAY_URL")?,
+            gateway_grpc: get("MINTMARK_GATEWAY_GRPC")?,
             control_grpc: get("MINTMARK_CONTROL_GRPC")?,
             directory_grpc: get("MINTMARK_DIRECTORY_GRPC")?,
             ratelimit_grpc: get("MINTMARK_RATELIMIT_GRPC")?,
@@ -69,12 +79,13 @@ impl Stage {
             gtin: get("MINTMARK_GTIN")?,
             redirecting_product: get("MINTMARK_PRODUCT_REDIRECTING")?,
             session: get("MINTMARK_SESSION")?,
+            console_url: variables.get("MINTMARK_CONSOLE_URL").cloned(),
             batch: variables.get("MINTMARK_BATCH").cloned(),
             code: variables.get("MINTMARK_CODE").cloned(),
         })
     }
 
-    fn required(&self) -> [(&'static str, &String); 13] {
+    fn required(&self) -> [(&'static str, &String); 15] {
         [
             ("ACTIVE_TENANT_ID", &self.production_tenant),
             ("MINTMARK_BRAND", &self.brand),
@@ -82,6 +93,8 @@ impl Stage {
             ("MINTMARK_CONTROL_URL", &self.control_url),
             ("MINTMARK_DIRECTORY_GRPC", &self.directory_grpc),
             ("MINTMARK_RATELIMIT_GRPC", &self.ratelimit_grpc),
+            ("MINTMARK_GATEWAY_GRPC", &self.gateway_grpc),
+            ("MINTMARK_GATEWAY_URL", &self.gateway_url),
             ("MINTMARK_GTIN", &self.gtin),
             ("MINTMARK_PRODUCT", &self.product),
             ("MINTMARK_PRODUCT_REDIRECTING", &self.redirecting_product),

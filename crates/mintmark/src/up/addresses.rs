@@ -15,6 +15,12 @@ pub struct Addresses {
     pub directory_ops: SocketAddr,
     pub ratelimit_grpc: SocketAddr,
     pub ratelimit_ops: SocketAddr,
+    pub gateway_http: SocketAddr,
+    pub gateway_grpc: SocketAddr,
+    pub gateway_ops: SocketAddr,
+    pub preflight_worker_ops: SocketAddr,
+    pub console_http: SocketAddr,
+    pub console_ops: SocketAddr,
 }
 
 impl Default for Addresses {
@@ -30,6 +36,12 @@ impl Default for Addresses {
             directory_ops: at(9186),
             ratelimit_grpc: at(9084),
             ratelimit_ops: at(9184),
+            gateway_http: at(8082),
+            gateway_grpc: at(9082),
+            gateway_ops: at(9182),
+            preflight_worker_ops: at(9187),
+            console_http: at(8085),
+            console_ops: at(9185),
         }
     }
 }
@@ -54,6 +66,12 @@ impl Addresses {
             directory_ops: next()?,
             ratelimit_grpc: next()?,
             ratelimit_ops: next()?,
+            gateway_http: next()?,
+            gateway_grpc: next()?,
+            gateway_ops: next()?,
+            preflight_worker_ops: next()?,
+            console_http: next()?,
+            console_ops: next()?,
         })
     }
 
@@ -71,7 +89,7 @@ impl Addresses {
         Ok(())
     }
 
-    fn named(&self) -> [(&'static str, SocketAddr); 9] {
+    fn named(&self) -> [(&'static str, SocketAddr); 15] {
         [
             ("the control plane's HTTP API", self.control_http),
             ("the control plane's gRPC", self.control_grpc),
@@ -82,6 +100,12 @@ impl Addresses {
             ("the directory's operations port", self.directory_ops),
             ("the rate limiter's gRPC", self.ratelimit_grpc),
             ("the rate limiter's operations port", self.ratelimit_ops),
+            ("the preflight gateway's HTTP API", self.gateway_http),
+            ("the preflight gateway's gRPC", self.gateway_grpc),
+            ("the preflight gateway's operations port", self.gateway_ops),
+            ("the preflight worker's operations port", self.preflight_worker_ops),
+            ("the console", self.console_http),
+            ("the console's operations port", self.console_ops),
         ]
     }
 }

@@ -41,6 +41,13 @@ const DATABASES: &[Owned] = &[
         roles: include_str!("../../../../migrations/resolver/roles.sql"),
         migrate: ("resolver", "RESOLVER_MIGRATION_DATABASE_URL"),
     },
+    Owned {
+        name: "mintmark_preflight",
+        owner: "preflight_owner",
+        logins: &["preflight_owner", "preflight_gateway", "preflight_worker"],
+        roles: include_str!("../../../../migrations/preflight-gateway/roles.sql"),
+        migrate: ("preflight-gateway", "PREFLIGHT_MIGRATION_DATABASE_URL"),
+    },
 ];
 
 /// The running cluster.
@@ -83,7 +90,7 @@ impl Databases {
             self.server.provision(&what).await?;
             self.migrate(home, database)?;
         }
-        screen::step("databases", "mintmark_control, mintmark_resolver: migrated");
+        screen::step("databases", "mintmark_control, mintmark_resolver, mintmark_preflight: migrated");
         Ok(())
     }
 

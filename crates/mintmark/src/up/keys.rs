@@ -17,6 +17,8 @@ pub struct Keys {
     pub control_token: String,
     pub control_signing_key: PathBuf,
     pub session_signing_key: PathBuf,
+    pub gateway_signing_key: PathBuf,
+    pub console_signing_key: PathBuf,
     pub trust_bundle: PathBuf,
     pub code_master_key: String,
     pub code_pepper: String,
@@ -28,11 +30,13 @@ impl Keys {
     pub fn load_or_make(home: &Home) -> Result<Self, Failure> {
         let control_signing_key = home.key_file("control-plane.pem", signing_key)?;
         let trust_bundle = home.path("trust-bundle.json");
-        write_private(&trust_bundle, &bundle(&home.key("control-plane.pem", signing_key)?)?)?;
+        write_private(&trust_bundle, bundle(|file| home.key(file, signing_key))?)?;
         Ok(Self {
             control_token: home
                 .key("control-token", || Ok(control::generate().expose_secret().to_owned()))?,
             control_signing_key,
+            gateway_signing_key: home.key_file("preflight-gateway.pem", signing_key)?,
+            console_signing_key: home.key_file("console.pem", signing_key)?,
             session_signing_key: home.key_file("session.pem", signing_key)?,
             trust_bundle,
             code_master_key: home.key("code-master-key", random_key)?,
@@ -51,33 +55,58 @@ fn signing_key() -> Result<String, Failure> {
     Ok(SigningKey::generate_pem().to_string())
 }
 
-/// The trust bundle: who may sign what. Only what runs today is granted anything. Each key of the file gets the same grants:
-/// during a rotation there are two.
-fn bundle(control_plane_pem: &str) -> Result<String, Failure> {
-    let ring = KeyRing::from_pem(control_plane_pem).map_err(|error| {
-        Failure::new(format!(
-            "keys/control-plane.pem cannot be used ({error}): mend it, or remove it to have it made again"
-        ))
-    })?;
-    let grant = |aud: &str, scopes: &[&str]| Grant {
-        aud: aud.to_owned(),
-        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-    };
+/// A service whose tokens others accept: its key file, and what each key of the file may say.
+struct Signer {
+    service: ServiceName,
+    file: &'static str,
+    grants: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// Who may sign what. Only what runs today is granted anything.
+const SIGNERS: &[Signer] = &[
     // The control plane is the contract's central authority: nobody else may say `ppos:control`.
-    let grants = [
-        grant(
-            audience::RESOLVER,
-            &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ],
-        ),
-        grant(audience::PREFLIGHT, &scope::PREFLIGHT),
-        grant(audience::RATELIMIT, &[scope::RATELIMIT_CHECK]),
-    ];
-    let trusted = |jwk: &Jwk| TrustedKey {
-        jwk: jwk.clone(),
+    Signer {
         service: ServiceName::ControlPlane,
-        grants: grants.to_vec(),
-    };
-    TrustBundle::new(DEFAULT_ISSUER, ring.accepted().iter().map(trusted).collect())
+        file: "control-plane.pem",
+        grants: &[
+            (audience::RESOLVER, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
+            (audience::PREFLIGHT, &scope::PREFLIGHT),
+            (audience::RATELIMIT, &[scope::RATELIMIT_CHECK]),
+        ],
+    },
+    Signer {
+        service: ServiceName::PreflightGateway,
+        file: "preflight-gateway.pem",
+        grants: &[(audience::RATELIMIT, &[scope::RATELIMIT_CHECK])],
+    },
+    // It may ask for a token in exchange for its caller's own, and for nothing else.
+    Signer {
+        service: ServiceName::Console,
+        file: "console.pem",
+        grants: &[(audience::REGISTRY, &[scope::TOKENS_EXCHANGE])],
+    },
+];
+
+/// The trust bundle. `pem` gives the text of a key file: during a rotation it holds two keys, with the same grants.
+fn bundle(pem: impl Fn(&'static str) -> Result<String, Failure>) -> Result<String, Failure> {
+    let mut keys = Vec::new();
+    for signer in SIGNERS {
+        let ring = KeyRing::from_pem(&pem(signer.file)?).map_err(|error| {
+            Failure::new(format!(
+                "keys/{} cannot be used ({error}): mend it, or remove it to have it made again",
+                signer.file
+            ))
+        })?;
+        let grant = |(aud, scopes): &(&str, &[&str])| Grant {
+            aud: (*aud).to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        };
+        let grants: Vec<Grant> = signer.grants.iter().map(grant).collect();
+        let trusted =
+            |jwk: &Jwk| TrustedKey { jwk: jwk.clone(), service: signer.service, grants: grants.clone() };
+        keys.extend(ring.accepted().iter().map(trusted));
+    }
+    TrustBundle::new(DEFAULT_ISSUER, keys)
         .map(|bundle| bundle.to_json())
         .map_err(|error| Failure::new(format!("could not write the trust bundle: {error}")))
 }
@@ -90,14 +119,18 @@ mod tests {
 
     #[test]
     fn bundle_grants_the_control_plane_alone_every_preflight_scope() {
-        let (old, new) = (SigningKey::generate_pem(), SigningKey::generate_pem());
-        let bundle = TrustBundle::parse(&bundle(&format!("{}{}", *new, *old)).unwrap()).unwrap();
+        // Each file in the middle of a rotation.
+        let pem = |_| Ok(format!("{}{}", *SigningKey::generate_pem(), *SigningKey::generate_pem()));
+        let bundle = TrustBundle::parse(&bundle(pem).unwrap()).unwrap();
         assert_eq!(bundle.issuer(), "https://auth.printprice.pro");
-        assert_eq!(bundle.keys().len(), 2, "both keys of a rotation");
+        assert_eq!(bundle.keys().len(), 2 * SIGNERS.len(), "both keys of a rotation");
         for key in bundle.keys() {
-            assert_eq!(key.service, ServiceName::ControlPlane);
-            let preflight = key.grants.iter().find(|grant| grant.aud == "ppos:control").unwrap();
-            let asked = PreflightScopes::parse(&preflight.scopes).unwrap();
+            let preflight = key.grants.iter().find(|grant| grant.aud == "ppos:control");
+            if key.service != ServiceName::ControlPlane {
+                assert_eq!(preflight, None, "{}", key.service);
+                continue;
+            }
+            let asked = PreflightScopes::parse(&preflight.unwrap().scopes).unwrap();
             assert_eq!(asked.as_slice(), scope::PREFLIGHT);
         }
     }

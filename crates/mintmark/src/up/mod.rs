@@ -2,8 +2,9 @@
 
 mod addresses;
 mod database;
+pub mod incoming;
 mod keys;
-mod program;
+pub mod program;
 mod seed;
 mod services;
 
@@ -78,8 +79,9 @@ async fn run(
     services: &mut Option<Services>,
 ) -> Result<(), Failure> {
     servers.databases.prepare(home).await?;
+    incoming::lay_out(home)?;
     let started = services.insert(Services::start(home, addresses, keys, servers)?);
-    started.wait_until_ready(addresses).await?;
+    started.wait_until_ready().await?;
 
     let stage = seed::seed(home, addresses, keys).await?;
     stage.remember(home)?;
@@ -107,6 +109,8 @@ fn print_next_steps(home: &Home, stage: &Stage) {
         "scan the demo's code         curl -s -A 'Mozilla/5.0 (iPhone)' -H 'Accept: application/json' $MINTMARK_SCAN_URL/01/$MINTMARK_GTIN/21/$MINTMARK_CODE",
     );
     screen::line("the demonstration again      make demo");
+    screen::line("the contract's commands      make contract");
+    screen::line("a token for preflight        export PREFLIGHT_JWT=$(mintmark token preflight)");
     screen::line(&format!("logs                         {}", home.path("logs").display()));
     println!("\nCtrl-C stops everything.");
 }

@@ -104,6 +104,9 @@ pub async fn seed(home: &Home, addresses: &Addresses, keys: &Keys) -> Result<Sta
     Ok(Stage {
         control_url: base,
         scan_url: format!("http://{}", addresses.scan_http),
+        gateway_url: format!("http://{}", addresses.gateway_http),
+        gateway_grpc: addresses.gateway_grpc.to_string(),
+        console_url: Some(format!("http://{}", addresses.console_http)),
         control_grpc: addresses.control_grpc.to_string(),
         directory_grpc: addresses.directory_grpc.to_string(),
         ratelimit_grpc: addresses.ratelimit_grpc.to_string(),

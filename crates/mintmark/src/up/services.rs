@@ -13,6 +13,7 @@ use crate::screen;
 
 use super::addresses::Addresses;
 use super::database::Databases;
+use super::incoming;
 use super::keys::Keys;
 use super::program::program;
 
@@ -28,12 +29,23 @@ pub struct Servers<'a> {
 
 /// The running services, in the order in which they were started.
 pub struct Services {
-    running: Vec<(&'static str, Process)>,
+    running: Vec<Running>,
     logs: PathBuf,
 }
 
+/// One of them.
+struct Running {
+    name: &'static str,
+    process: Process,
+    /// Where it says that it is ready.
+    ops: SocketAddr,
+    /// Where it answers; none of a worker.
+    serving: Option<SocketAddr>,
+}
+
 impl Services {
-    /// Starts the directory, the scan service, the rate limiter and the control plane.
+    /// Starts the directory, the scan service, the rate limiter, the preflight gateway with its worker, the control plane,
+    /// and the console.
     pub fn start(
         home: &Home,
         addresses: &Addresses,
@@ -45,22 +57,20 @@ impl Services {
             let log = home.path("logs").join(format!("{}.log", service.name));
             let process =
                 Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)?;
-            running.push((service.name, process));
+            let Described { name, ops, serving, .. } = service;
+            running.push(Running { name, process, ops, serving });
         }
         Ok(Self { running, logs: home.path("logs") })
     }
 
     /// Waits until every service says that it is ready.
-    pub async fn wait_until_ready(&mut self, addresses: &Addresses) -> Result<(), Failure> {
-        let ready =
-            [addresses.directory_ops, addresses.scan_ops, addresses.ratelimit_ops, addresses.control_ops];
-        let serving =
-            [addresses.directory_grpc, addresses.scan_http, addresses.ratelimit_grpc, addresses.control_http];
-        for (((name, process), ops), at) in self.running.iter_mut().zip(ready).zip(serving) {
+    pub async fn wait_until_ready(&mut self) -> Result<(), Failure> {
+        for Running { name, process, ops, serving } in &mut self.running {
             process
                 .wait_ready(&format!("http://{ops}/readyz"), READY_WITHIN)
                 .await
                 .map_err(|error| Failure::new(format!("{name} did not become ready: {error}")))?;
+            let at = serving.map_or_else(|| "works on jobs".to_owned(), |at| at.to_string());
             screen::step(name, &format!("{at}, operations on {ops}, process {}", process.pid()));
         }
         Ok(())
@@ -71,7 +81,7 @@ impl Services {
         let mut tick = tokio::time::interval(Duration::from_millis(500));
         loop {
             tick.tick().await;
-            for (name, process) in &mut self.running {
+            for Running { name, process, .. } in &mut self.running {
                 if let Some(status) = process.ended() {
                     let log = self.logs.join(format!("{name}.log"));
                     return Failure::new(format!(
@@ -85,7 +95,7 @@ impl Services {
 
     /// Stops the services, the last started first, so that nobody calls one that is gone.
     pub async fn stop(self) {
-        for (name, process) in self.running.into_iter().rev() {
+        for Running { name, process, .. } in self.running.into_iter().rev() {
             let stopped = tokio::task::spawn_blocking(move || process.terminate()).await;
             match stopped {
                 Ok(Some(status)) if status.success() => screen::step(name, "stopped"),
@@ -102,6 +112,21 @@ struct Described {
     program: &'static str,
     arguments: &'static [&'static str],
     environment: Vec<(String, String)>,
+    ops: SocketAddr,
+    serving: Option<SocketAddr>,
+}
+
+impl Described {
+    /// A program in one role, with what is said to it and where it answers.
+    fn new(
+        name: &'static str,
+        (program, arguments): (&'static str, &'static [&'static str]),
+        environment: Vec<(String, String)>,
+        ops: SocketAddr,
+        serving: impl Into<Option<SocketAddr>>,
+    ) -> Self {
+        Described { name, program, arguments, environment, ops, serving: serving.into() }
+    }
 }
 
 fn described(
@@ -110,6 +135,45 @@ fn described(
     keys: &Keys,
     servers: Servers<'_>,
 ) -> Result<Vec<Described>, Failure> {
+    let at = addresses;
+    let ratelimit = environment(
+        at.ratelimit_ops,
+        [
+            ("RATELIMIT_GRPC_ADDR", at.ratelimit_grpc.to_string()),
+            ("RATE_LIMIT_REDIS_URL", servers.redis.url()),
+            ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
+        ],
+    );
+    let console = environment(
+        at.console_ops,
+        [
+            ("CONSOLE_HTTP_ADDR", at.console_http.to_string()),
+            ("CONSOLE_SIGNING_KEY_FILE", keys.console_signing_key.display().to_string()),
+            ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
+            ("CONTROL_PLANE_GRPC_URL", format!("http://{}", at.control_grpc)),
+            ("PREFLIGHT_GATEWAY_GRPC_URL", format!("http://{}", at.gateway_grpc)),
+        ],
+    );
+    let [directory, scan] = resolver(home, addresses, keys, servers)?;
+    let [gateway, worker] = preflight(home, addresses, keys, servers)?;
+    Ok(vec![
+        directory,
+        scan,
+        Described::new("ratelimit", ("ratelimit", &[]), ratelimit, at.ratelimit_ops, at.ratelimit_grpc),
+        gateway,
+        worker,
+        control_plane(home, addresses, keys, servers)?,
+        Described::new("console", ("console", &[]), console, at.console_ops, at.console_http),
+    ])
+}
+
+/// The two roles of the resolver, on one database and one pepper.
+fn resolver(
+    home: &Home,
+    addresses: &Addresses,
+    keys: &Keys,
+    servers: Servers<'_>,
+) -> Result<[Described; 2], Failure> {
     let databases = servers.databases;
     let peppers = format!("1:{}", keys.code_pepper);
     let directory = environment(
@@ -130,17 +194,33 @@ fn described(
             ("CODE_PEPPERS", peppers),
         ],
     );
+    let program = |role: &'static [&'static str]| ("resolver", role);
+    let at = addresses;
+    Ok([
+        Described::new("directory", program(&["directory"]), directory, at.directory_ops, at.directory_grpc),
+        Described::new("scan", program(&["scan"]), scan, at.scan_ops, at.scan_http),
+    ])
+}
+
+fn control_plane(
+    home: &Home,
+    addresses: &Addresses,
+    keys: &Keys,
+    servers: Servers<'_>,
+) -> Result<Described, Failure> {
     let control = environment(
         addresses.control_ops,
         [
             ("CONTROL_HTTP_ADDR", addresses.control_http.to_string()),
             ("CONTROL_GRPC_ADDR", addresses.control_grpc.to_string()),
-            ("CONTROL_DATABASE_URL", databases.url(home, "control_app", "mintmark_control")?),
+            ("CONTROL_DATABASE_URL", servers.databases.url(home, "control_app", "mintmark_control")?),
             ("PPOS_CONTROL_TOKEN", keys.control_token.clone()),
             ("CONTROL_SIGNING_KEY_FILE", keys.control_signing_key.display().to_string()),
             ("SESSION_SIGNING_KEY_FILE", keys.session_signing_key.display().to_string()),
+            ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
             ("CODE_MASTER_KEY", keys.code_master_key.clone()),
             ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
+            ("PREFLIGHT_GATEWAY_GRPC_URL", format!("http://{}", addresses.gateway_grpc)),
             ("RATELIMIT_GRPC_URL", format!("http://{}", addresses.ratelimit_grpc)),
             ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
             ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
@@ -150,29 +230,53 @@ fn described(
             ("SCAN_PULL_SECS", "2".to_owned()),
         ],
     );
-    let ratelimit = environment(
-        addresses.ratelimit_ops,
+    let program: (&str, &[&str]) = ("control-plane", &["serve"]);
+    Ok(Described::new("control-plane", program, control, addresses.control_ops, addresses.control_http))
+}
+
+/// The two roles of the preflight gateway, on the same buckets.
+fn preflight(
+    home: &Home,
+    addresses: &Addresses,
+    keys: &Keys,
+    servers: Servers<'_>,
+) -> Result<[Described; 2], Failure> {
+    let databases = servers.databases;
+    let buckets = incoming::buckets(home)?;
+    let gateway = environment(
+        addresses.gateway_ops,
         [
-            ("RATELIMIT_GRPC_ADDR", addresses.ratelimit_grpc.to_string()),
-            ("RATE_LIMIT_REDIS_URL", servers.redis.url()),
+            ("PREFLIGHT_HTTP_ADDR", addresses.gateway_http.to_string()),
+            ("PREFLIGHT_GRPC_ADDR", addresses.gateway_grpc.to_string()),
+            ("PREFLIGHT_DATABASE_URL", databases.url(home, "preflight_gateway", "mintmark_preflight")?),
+            ("PREFLIGHT_SIGNING_KEY_FILE", keys.gateway_signing_key.display().to_string()),
+            ("PREFLIGHT_BUCKETS", buckets.clone()),
             ("TRUST_BUNDLE_FILE", keys.trust_bundle.display().to_string()),
+            ("RATELIMIT_GRPC_URL", format!("http://{}", addresses.ratelimit_grpc)),
         ],
     );
-    Ok(vec![
-        Described {
-            name: "directory",
-            program: "resolver",
-            arguments: &["directory"],
-            environment: directory,
-        },
-        Described { name: "scan", program: "resolver", arguments: &["scan"], environment: scan },
-        Described { name: "ratelimit", program: "ratelimit", arguments: &[], environment: ratelimit },
-        Described {
-            name: "control-plane",
-            program: "control-plane",
-            arguments: &["serve"],
-            environment: control,
-        },
+    let worker = environment(
+        addresses.preflight_worker_ops,
+        [
+            ("PREFLIGHT_WORKER_DATABASE_URL", databases.url(home, "preflight_worker", "mintmark_preflight")?),
+            ("PREFLIGHT_BUCKETS", buckets),
+        ],
+    );
+    Ok([
+        Described::new(
+            "preflight-gateway",
+            ("preflight-gateway", &["gateway"]),
+            gateway,
+            addresses.gateway_ops,
+            addresses.gateway_http,
+        ),
+        Described::new(
+            "preflight-worker",
+            ("preflight-gateway", &["worker"]),
+            worker,
+            addresses.preflight_worker_ops,
+            None,
+        ),
     ])
 }
 

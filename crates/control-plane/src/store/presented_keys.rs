@@ -1,0 +1,264 @@
+//! What presented API keys lead to, many in one question.
+//!
+//! A look-up goes out at once while none is under way; those that come meanwhile gather, and go together with the next one. Nothing is remembered: the statement that answers a request begins after the request came, so a key
+//! that was revoked before is not there.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use mintmark_auth::{KeyEnvironment, KeyStanding, PresentedKey, Standing};
+use mintmark_db::{Meaning, Pool};
+use mintmark_fault::{Chain, Fault, Result};
+use mintmark_ids::{ApiKeyId, TenantId, UserId};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::api_keys::read_scopes;
+use super::memberships::Grant;
+use super::schema::{api_key, app_user, membership, tenant};
+use super::stored;
+
+/// A question that takes longer is held up, and must not hold up everybody: the next look-up goes out beside it.
+const HELD_UP: Duration = Duration::from_millis(2);
+/// Questions under way at once.
+const AT_ONCE: usize = 4;
+/// A question without an answer after this long is given up, so that it makes room for others.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was found for a presented key, before anybody knows whether it is the key.
+pub struct Presented {
+    environment: String,
+    /// SHA-256 of the key.
+    pub digest: [u8; 32],
+    /// What it may do, should it be the key.
+    pub standing: KeyStanding,
+    /// Whether its last use lies an hour back.
+    pub use_is_to_be_noted: bool,
+}
+
+/// Looks presented keys up.
+pub struct KeyFinder {
+    pool: Pool,
+    home: Handle,
+    gathered: Mutex<Gathered>,
+}
+
+#[derive(Default)]
+struct Gathered {
+    lookups: Vec<Lookup>,
+    under_way: usize,
+    /// When the last question went out.
+    asked: Option<Instant>,
+}
+
+/// One look-up, and who waits for it.
+struct Lookup {
+    id: Uuid,
+    answer: oneshot::Sender<Result<Option<Presented>>>,
+}
+
+impl KeyFinder {
+    /// A finder whose questions run on `home`.
+    pub fn new(pool: Pool, home: Handle) -> Arc<Self> {
+        Arc::new(Self { pool, home, gathered: Mutex::default() })
+    }
+
+    /// What a presented key's id leads to, for this environment: nothing for one that is unknown, revoked or expired.
+    ///
+    /// Authentication comes before any permit; whether the text is the key, its digest decides afterwards.
+    pub async fn find(
+        self: &Arc<Self>,
+        key: &PresentedKey,
+        environment: KeyEnvironment,
+    ) -> Result<Option<Presented>> {
+        if key.environment() != environment {
+            return Ok(None);
+        }
+        let (answer, answered) = oneshot::channel();
+        if let Some(turn) = self.gather(Lookup { id: key.id().as_uuid(), answer }) {
+            // Not in this request's own task: whoever gives up must not take the others' look-ups along.
+            self.home.spawn(turn.ask());
+        }
+        let found = answered.await.map_err(Fault::internal)??;
+        Ok(found.filter(|found| found.environment == environment.as_str()))
+    }
+
+    /// Adds a look-up; a turn when nobody is there to take it.
+    fn gather(self: &Arc<Self>, lookup: Lookup) -> Option<Turn> {
+        let mut gathered = self.gathered();
+        gathered.lookups.push(lookup);
+        let held_up = gathered.asked.is_some_and(|at| at.elapsed() >= HELD_UP);
+        (gathered.under_way == 0 || held_up && gathered.under_way < AT_ONCE).then(|| {
+            gathered.under_way += 1;
+            Turn { finder: self.clone(), held: true }
+        })
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to have a question under way.
+struct Turn {
+    finder: Arc<KeyFinder>,
+    held: bool,
+}
+
+impl Drop for Turn {
+    /// A panic must not keep the right for ever.
+    fn drop(&mut self) {
+        if self.held {
+            self.finder.gathered().under_way -= 1;
+        }
+    }
+}
+
+impl Turn {
+    /// Asks for what has gathered, until nothing has.
+    async fn ask(mut self) {
+        while let Some(lookups) = self.next() {
+            let mut ids: Vec<Uuid> = lookups.iter().map(|lookup| lookup.id).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let asked = async { live_among(&mut *self.finder.pool.get().await?, &ids).await };
+            let found = tokio::time::timeout(ANSWER_WITHIN, asked).await.unwrap_or_else(|elapsed| {
+                let sentence = "the database took too long: try again shortly";
+                let fault = Fault::unavailable("DATABASE_TIMEOUT", sentence);
+                Err(fault.retry_after(Duration::from_secs(1)).caused_by(elapsed))
+            });
+            answer(lookups, found);
+        }
+    }
+
+    /// What has gathered. When nothing has, the turn ends under the same lock: whoever adds a look-up afterwards takes it.
+    fn next(&mut self) -> Option<Vec<Lookup>> {
+        let mut gathered = self.finder.gathered();
+        if gathered.lookups.is_empty() {
+            gathered.under_way -= 1;
+            self.held = false;
+            return None;
+        }
+        gathered.asked = Some(Instant::now());
+        Some(mem::take(&mut gathered.lookups))
+    }
+}
+
+/// Gives each its own; of a failure each gets the same. Whoever went away needs no answer.
+fn answer(lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
+    match found {
+        Ok(rows) => {
+            let mut by_id: HashMap<Uuid, Vec<Found>> = HashMap::new();
+            for row in rows {
+                by_id.entry(row.0.0).or_default().push(row);
+            }
+            for lookup in lookups {
+                let rows = by_id.get(&lookup.id).map_or(&[][..], Vec::as_slice);
+                let _gone = lookup.answer.send(read(rows));
+            }
+        }
+        Err(fault) => {
+            tracing::debug!(keys = lookups.len(), error = %Chain(&fault), "keys could not be looked up");
+            let again = |cause: String| {
+                let same = Fault::new(fault.kind(), fault.code().to_owned(), fault.message().to_owned());
+                let same = same.caused_by(cause);
+                match fault.retry_delay() {
+                    Some(delay) => same.retry_after(delay),
+                    None => same,
+                }
+            };
+            for lookup in lookups {
+                let _gone = lookup.answer.send(Err(again(Chain(&fault).to_string())));
+            }
+        }
+    }
+}
+
+type KeyColumns = (Uuid, Vec<u8>, String, String, Uuid, Vec<String>, String, Option<DateTime<Utc>>);
+type CreatorColumns = (String, bool, Option<DateTime<Utc>>, Option<(Option<Uuid>, String)>);
+/// A key, its tenant, and its creator with one of their roles: a row for each role.
+type Found = (KeyColumns, CreatorColumns);
+
+/// What a key's id leads to: nothing for one that is unknown, revoked or expired. For authentication, which has no permit.
+pub(super) async fn live(conn: &mut AsyncPgConnection, id: ApiKeyId) -> Result<Option<Presented>> {
+    read(&live_among(conn, &[id.as_uuid()]).await?)
+}
+
+async fn live_among(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<Found>> {
+    // No fragment of SQL here: with one the statement is prepared anew for each request. This runs in no transaction, so
+    // `now` is when the statement began.
+    api_key::table
+        .inner_join(tenant::table.on(tenant::id.eq(api_key::tenant_id)))
+        .inner_join(
+            app_user::table
+                .on(app_user::tenant_id.eq(api_key::tenant_id).and(app_user::id.eq(api_key::creator_id))),
+        )
+        .left_join(membership::table.on(
+            membership::tenant_id.eq(api_key::tenant_id).and(membership::user_id.eq(api_key::creator_id)),
+        ))
+        .filter(api_key::id.eq_any(ids))
+        .filter(api_key::revoked_at.is_null())
+        .filter(api_key::expires_at.is_null().or(api_key::expires_at.gt(now)))
+        .select((
+            (
+                api_key::id,
+                api_key::digest,
+                api_key::environment,
+                api_key::tenant_id,
+                api_key::creator_id,
+                api_key::scopes,
+                api_key::tier,
+                api_key::last_used_at,
+            ),
+            (
+                tenant::tier,
+                app_user::tenant_admin,
+                app_user::disabled_at,
+                (membership::brand_id, membership::role).nullable(),
+            ),
+        ))
+        .load(conn)
+        .await
+        .or_fault()
+}
+
+/// The rows of one key.
+fn read(rows: &[Found]) -> Result<Option<Presented>> {
+    let Some((key, (tenant_tier, ..))) = rows.first() else { return Ok(None) };
+    let mut held = Standing::default();
+    for (_, (_, tenant_admin, disabled_at, role)) in rows {
+        // Whoever may not enter may grant nothing: the key has nothing left.
+        if disabled_at.is_some() {
+            continue;
+        }
+        held.tenant_admin = *tenant_admin;
+        if let Some((brand, role)) = role {
+            match Grant::read(*brand, role)? {
+                Grant::Brand(brand, role) => held.brands.push((brand, role)),
+                Grant::Evidence(role) => held.evidence.push(role),
+            }
+        }
+    }
+    let (_, digest, environment, tenant, creator, scopes, tier, last_used_at) = key;
+    let digest = digest.as_slice().try_into();
+    Ok(Some(Presented {
+        environment: environment.clone(),
+        digest: digest.map_err(|_| Fault::internal("api_key.digest has not 32 bytes"))?,
+        standing: KeyStanding {
+            tenant: stored("api_key.tenant_id", TenantId::parse(tenant))?,
+            creator: UserId::from_uuid(*creator),
+            creator_standing: held,
+            scopes: read_scopes(scopes)?,
+            tier: stored("api_key.tier", tier.parse())?,
+            tenant_tier: stored("tenant.tier", tenant_tier.parse())?,
+        },
+        use_is_to_be_noted: last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::hours(1)),
+    }))
+}

@@ -1,0 +1,2 @@
+DROP TABLE preflight_cursor;
+DROP TABLE preflight_job;
