@@ -12,7 +12,7 @@ target_dir = $(or $(CARGO_TARGET_DIR),target)
 mintmark = $(target_dir)/$(profile_dir)/mintmark
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-check setup-bench build run demo test check fmt clean chaos bench fuzz
+.PHONY: help setup setup-test setup-check setup-bench build run demo contract test check fmt clean chaos bench fuzz preflight-matrix
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,9 +38,15 @@ run: build ## Start the platform, show the main job, stay up until Ctrl-C (DEMO=
 demo: build ## Repeat the demonstration against a running platform; exits 0 only if every step gave what it should.
 	@$(mintmark) --home $(MINTMARK_HOME) demo
 
+contract: build ## Run the validation commands of the preflight auth contract against a running platform: pass or fail for each, and its negatives.
+	@$(mintmark) --home $(MINTMARK_HOME) contract
+
 test: setup-test ## Run every test against real servers that the tests start and stop themselves.
 	$(CARGO) build --workspace --bins --tests
 	$(CARGO) test --workspace --quiet
+
+preflight-matrix: setup ## Print, rule by rule, how often the preflight engine says the truth about our fixtures.
+	@$(CARGO) test -p mintmark-preflight-engine --test policies --quiet -- --exact fixtures::every_disagreement_is_explained_and_no_result_changes_unnoticed --nocapture
 
 chaos: setup-test ## Faults at random under mints and exports (CHAOS_SECONDS=600, CHAOS_SEED=N replays).
 	$(CARGO) build --workspace --bins --profile $(PROFILE)

@@ -11,7 +11,9 @@ const THIRD_PARTY: &str = "../../proto/third-party";
 
 /// Every file with a service of ours or one that we serve; files they import are found from the roots.
 const FILES: &[&str] = &[
+    "mintmark/control/v1/control.proto",
     "mintmark/directory/v1/directory.proto",
+    "mintmark/preflight/v1/preflight.proto",
     "mintmark/ratelimit/v1/ratelimit.proto",
     "envoy/service/ratelimit/v3/rls.proto",
 ];

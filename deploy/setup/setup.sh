@@ -89,6 +89,9 @@ missing_packages() {
         command -v qpdf >/dev/null || echo qpdf
         command -v pdftoppm >/dev/null || echo poppler-utils
         command -v zbarimg >/dev/null || echo zbar-tools
+        # They look at the fixtures of the preflight engine: is in them what our writer says?
+        command -v gs >/dev/null || echo ghostscript
+        /usr/bin/python3 -c 'import pikepdf' 2>/dev/null || echo python3-pikepdf
         # Lets the clock of one process jump (tests/chaos).
         command -v faketime >/dev/null || echo faketime
         command -v npm >/dev/null || echo nodejs npm

@@ -28,6 +28,7 @@ struct Attackers<'a> {
     shop: Shop,
     identity: Rc<Signer>,
     sessions: Rc<Signer>,
+    console: Rc<Signer>,
     preflight: String,
 }
 
@@ -53,6 +54,7 @@ impl<'a> Attackers<'a> {
             shop,
             identity: Rc::new(Signer::from_pem(&stage.identity_pem)),
             sessions: Rc::new(Signer::from_pem(&stage.session_pem)),
+            console: Rc::new(Signer::from_pem(&stage.console_pem)),
             preflight,
         }
     }
@@ -62,11 +64,26 @@ impl<'a> Attackers<'a> {
         Rightful::of(&self.shop.owner.session, &self.sessions)
     }
 
-    /// A service token of the control plane for the service that has the scope.
+    /// A service token for the service that has the scope: of the control plane, and of the console for the control plane.
     fn service(&self, scope: &'static str) -> Rightful {
         let tenant = TenantId::parse(&self.shop.tenant).unwrap();
-        let audience = if scope == scope::RATELIMIT_CHECK { audience::RATELIMIT } else { audience::RESOLVER };
+        if scope == scope::TOKENS_EXCHANGE {
+            let token = self.stage.console_tokens().for_tenant(audience::REGISTRY, &tenant, &[scope]);
+            return Rightful::of(token.expose(), &self.console);
+        }
+        let audience = match scope {
+            scope::RATELIMIT_CHECK => audience::RATELIMIT,
+            scope if scope::PREFLIGHT.contains(&scope) => audience::PREFLIGHT,
+            _ => audience::RESOLVER,
+        };
         let token = self.stage.tokens.for_tenant(audience, &tenant, &[scope]);
+        Rightful::of(token.expose(), &self.identity)
+    }
+
+    /// A PREFLIGHT_JWT with all scopes.
+    fn preflight_jwt(&self) -> Rightful {
+        let tenant = TenantId::parse(&self.shop.tenant).unwrap();
+        let token = self.stage.tokens.for_tenant(audience::PREFLIGHT, &tenant, &scope::PREFLIGHT);
         Rightful::of(token.expose(), &self.identity)
     }
 
@@ -76,6 +93,10 @@ impl<'a> Attackers<'a> {
             ("the control token", self.stage.control_token.clone()),
             ("a PREFLIGHT_JWT", self.preflight.clone()),
         ];
+        if rightful.claims["aud"] == audience::PREFLIGHT {
+            other_kinds.pop();
+            other_kinds.push(("a service token", self.service(scope::DIRECTORY_READ).token()));
+        }
         let other = if rightful.is_session() {
             other_kinds.extend(
                 ["directory:publish", "directory:read"]
@@ -140,6 +161,13 @@ impl<'a> Attackers<'a> {
     fn on_session_or_key(&self) -> Vec<Attack> {
         let mut attacks = self.on_token(&self.session());
         attacks.extend(near_the_api_key(&self.shop.api_key, &self.stage.theirs.spare_key));
+        attacks
+    }
+
+    /// Every attack on a door that wants a PREFLIGHT_JWT.
+    fn on_preflight(&self) -> Vec<Attack> {
+        let mut attacks = self.on_token(&self.preflight_jwt());
+        attacks.extend(self.api_key_as_such());
         attacks
     }
 

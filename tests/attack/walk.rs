@@ -21,7 +21,7 @@ const LEGEND: &str = "\
 # chief: administers the tenant, without a role. stranger: owner of another tenant's brand. key: an API key with every scope.
 # service: a service token of the control plane for the directory. preflight: a PREFLIGHT_JWT.
 # publisher, revoker, reader: service tokens with one scope. elsewhere: all three, for another tenant. gateway: the
-# second service, which may only read. publisher*: its key, claiming to publish.
+# second service, which may only read. publisher*: its key, claiming to publish. console: it may exchange a PREFLIGHT_JWT.
 # Measured by tests/attack/walk.rs on running services; UPDATE_GOLDEN=1 rewrites it.
 ";
 

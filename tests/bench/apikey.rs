@@ -47,7 +47,7 @@ struct Wanted {
 /// Everything that must live as long as the edge answers.
 struct Bench {
     addr: SocketAddr,
-    key: IssuedKey,
+    keys: Vec<IssuedKey>,
     context: Context,
     _limiter: Process,
     _redis: RedisServer,
@@ -76,16 +76,18 @@ impl Bench {
         let redis = RedisServer::start(&[]).await?;
         let identity = SigningKey::from_pem(&SigningKey::generate_pem())?;
         let (limiter, url) = start_limiter(&stage, &redis, &identity).await?;
-        let (tenant, brand, key) =
-            (TenantId::parse(TENANT)?, BrandId::new(), IssuedKey::generate(KeyEnvironment::Live));
-        fill(&stage, brand, &key).await?;
+        let (tenant, brand) = (TenantId::parse(TENANT)?, BrandId::new());
+        // One for each connection: what is asked for one of them answers no other.
+        let keys: Vec<IssuedKey> =
+            (0..CONNECTIONS).map(|_| IssuedKey::generate(KeyEnvironment::Live)).collect();
+        fill(&stage, brand, &keys).await?;
 
         let context = Context::for_tests("bench");
         let pool = Pool::new(&DbConfig::new(stage.postgres_url("control_app", CONTROL)), &context.home)?;
         let control = ControlToken::parse(&stage.secrets.control_token)?;
         let sessions =
             SessionVerifier::new(SigningKey::from_pem(&SigningKey::generate_pem())?, DEFAULT_ISSUER);
-        let gate = Gate::new(pool.clone(), control, sessions, KeyEnvironment::Live);
+        let gate = Gate::new(pool.clone(), &context.home, control, sessions, KeyEnvironment::Live);
         let tokens = TokenSource::new(ServiceName::ControlPlane, identity, DEFAULT_ISSUER);
         let policy = LimitPolicy { mode: FailMode::Closed, budget: MINUTE, metric_key_ids: DEFAULT_KEY_IDS };
         let limiting = Limits {
@@ -107,7 +109,7 @@ impl Bench {
             .await?;
         let addr = running.addr;
         tokio::spawn(running.serve(context.shutdown.clone()));
-        Ok(Self { addr, key, context, _limiter: limiter, _redis: redis, _stage: stage })
+        Ok(Self { addr, keys, context, _limiter: limiter, _redis: redis, _stage: stage })
     }
 
     /// Waits until the limiter has found its Redis: it is ready before that, and refuses.
@@ -116,7 +118,7 @@ impl Bench {
         let client = reqwest::Client::new();
         loop {
             let request = client.get(format!("http://{}{KEYED}", self.addr));
-            let status = request.header("X-API-Key", self.key.expose()).send().await?.status();
+            let status = request.header("X-API-Key", self.keys[0].expose()).send().await?.status();
             if status == reqwest::StatusCode::OK {
                 return Ok(());
             }
@@ -128,13 +130,16 @@ impl Bench {
     }
 
     fn keyed(&self) -> Result<f64> {
-        let request =
-            format!("GET {KEYED} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {}\r\n\r\n", self.key.expose());
-        load(self.addr, &request, "\r\nratelimit: ")
+        let request = |key: &IssuedKey| {
+            format!("GET {KEYED} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {}\r\n\r\n", key.expose())
+        };
+        let requests: Vec<String> = self.keys.iter().map(request).collect();
+        load(self.addr, &requests, "\r\nratelimit: ")
     }
 
     fn bare(&self) -> Result<f64> {
-        load(self.addr, &format!("GET {BARE} HTTP/1.1\r\nHost: bench\r\n\r\n"), "\r\n")
+        let request = format!("GET {BARE} HTTP/1.1\r\nHost: bench\r\n\r\n");
+        load(self.addr, &vec![request; CONNECTIONS], "\r\n")
     }
 }
 
@@ -171,11 +176,18 @@ async fn start_limiter(
     Ok((process, format!("http://{address}")))
 }
 
-/// A tenant of tier enterprise with an administrator, a brand, and the key.
-async fn fill(stage: &Stage, brand: BrandId, key: &IssuedKey) -> Result {
+/// A tenant of tier enterprise with an administrator, a brand, and the keys.
+async fn fill(stage: &Stage, brand: BrandId, keys: &[IssuedKey]) -> Result {
     let client = stage.sql(CONTROL).await?;
-    let (user, brand, id) = (UserId::new().as_uuid(), brand.as_uuid(), key.id().as_uuid());
-    let digest: String = key.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    let (user, brand) = (UserId::new().as_uuid(), brand.as_uuid());
+    let row = |key: &IssuedKey| {
+        let digest: String = key.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        let (id, scope) = (key.id().as_uuid(), ApiScope::AdminRead);
+        format!(
+            "('{id}', '{TENANT}', '{user}', 'Bench', 'live', '\\x{digest}', ARRAY['{scope}'], 'enterprise')"
+        )
+    };
+    let rows: Vec<String> = keys.iter().map(row).collect();
     client
         .batch_execute(&format!(
             "INSERT INTO tenant (id, listing_id, name, tier) VALUES ('{TENANT}', '{user}', 'Bench', 'enterprise');
@@ -183,20 +195,22 @@ async fn fill(stage: &Stage, brand: BrandId, key: &IssuedKey) -> Result {
              VALUES ('{user}', '{TENANT}', 'bench@example.com', 'Bench', true);
              INSERT INTO brand (id, tenant_id, name) VALUES ('{brand}', '{TENANT}', 'Bench');
              INSERT INTO api_key (id, tenant_id, creator_id, name, environment, digest, scopes, tier)
-             VALUES ('{id}', '{TENANT}', '{user}', 'Bench', 'live', '\\x{digest}', ARRAY['{scope}'], 'enterprise');
+             VALUES {};
              ANALYZE",
-            scope = ApiScope::AdminRead,
+            rows.join(", "),
         ))
         .await?;
     Ok(())
 }
 
-/// Requests a second, for so long; an answer that is not 200, or lacks `wanted` in its head, ends the run.
-fn load(addr: SocketAddr, request: &str, wanted: &str) -> Result<f64> {
+/// Requests a second, each connection with its own, for so long; an answer that is not 200, or lacks `wanted` in its
+/// head, ends the run.
+fn load(addr: SocketAddr, requests: &[String], wanted: &str) -> Result<f64> {
     let started = Instant::now();
     let counts: Result<Vec<u64>> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..CONNECTIONS)
-            .map(|_| scope.spawn(|| drive(addr, request, wanted, started + LASTING)))
+        let running: Vec<_> = requests
+            .iter()
+            .map(|request| scope.spawn(move || drive(addr, request, wanted, started + LASTING)))
             .collect();
         running.into_iter().map(|thread| thread.join().map_err(|_| "a thread panicked")?).collect()
     });

@@ -190,7 +190,9 @@ pub fn open_loop(
     let started = Instant::now();
     let (mut due, mut heard, mut sending) = (started, started, true);
     while sending || free.len() < links.len() {
-        poll.poll(&mut events, Some(Duration::ZERO))?;
+        // With every connection taken nothing can be sent: to look again and again would take a core from the server.
+        let patience = if free.is_empty() { PATIENCE } else { Duration::ZERO };
+        poll.poll(&mut events, Some(patience))?;
         for event in &events {
             let link = &mut links[event.token().0];
             let Some(is_right) = link.ready(&right)? else { continue };

@@ -15,7 +15,13 @@ mod load;
 mod mint;
 mod nginx;
 mod person;
+#[path = "../../crates/preflight-engine/tests/support/pdf.rs"]
+#[expect(clippy::unwrap_used, reason = "the builder of test files fails by panicking")]
+mod pdf;
 mod pgbench;
+mod preflight;
+mod preflight_queue;
+mod print_files;
 mod ratelimit;
 mod scan;
 mod scan_cold;
@@ -54,6 +60,9 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "scan-isolation", with: None, run: scan_isolation::scan_isolation },
     Benchmark { name: "export", with: None, run: export::export },
     Benchmark { name: "ratelimit", with: None, run: ratelimit::ratelimit },
+    Benchmark { name: "preflight", with: None, run: preflight::preflight },
+    Benchmark { name: "preflight-pages", with: None, run: preflight::pages },
+    Benchmark { name: "preflight-queue", with: None, run: preflight_queue::queue },
     Benchmark { name: "apikey", with: None, run: apikey::apikey },
 ];
 

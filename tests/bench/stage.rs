@@ -34,6 +34,9 @@ pub const CONTROL: &str = "mintmark_control";
 /// The resolver's database.
 pub const RESOLVER: &str = "mintmark_resolver";
 
+/// The preflight gateway's database.
+pub const PREFLIGHT: &str = "mintmark_preflight";
+
 /// How long a service may take from start to ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -58,6 +61,10 @@ pub enum Role {
     Scan,
     /// `control-plane serve`.
     ControlPlane,
+    /// `preflight-gateway gateway`.
+    PreflightGateway,
+    /// `preflight-gateway worker`.
+    PreflightWorker,
 }
 
 /// A running process of the platform.
@@ -126,6 +133,15 @@ impl Stage {
             .make_database(RESOLVER, "resolver", "resolver_owner", &["resolver_scan", "resolver_directory"])
             .await?;
         Ok(stage)
+    }
+
+    /// Migrates the preflight gateway's database too.
+    ///
+    /// # Errors
+    /// The program was not built.
+    pub async fn open_preflight(&self) -> Result {
+        let others = ["preflight_gateway", "preflight_worker"];
+        self.make_database(PREFLIGHT, "preflight-gateway", "preflight_owner", &others).await
     }
 
     /// Starts a process on free ports with these variables beside (and over) its ordinary ones, and waits until it is ready.
@@ -220,6 +236,18 @@ impl Stage {
                 ("SCAN_SPOOL_DIR", shown(&format!("spool-{}", address.port()))),
                 ("CODE_PEPPERS", peppers),
             ],
+            Role::PreflightGateway => vec![
+                ("PREFLIGHT_HTTP_ADDR", address.to_string()),
+                ("PREFLIGHT_GRPC_ADDR", format!("127.0.0.1:{}", free_port())),
+                ("PREFLIGHT_DATABASE_URL", self.postgres_url("preflight_gateway", PREFLIGHT)),
+                ("PREFLIGHT_SIGNING_KEY_FILE", shown("session.pem")),
+                ("TRUST_BUNDLE_FILE", shown("trust-bundle.json")),
+                // As below.
+                ("RATE_LIMIT_FAIL_OPEN", "true".to_owned()),
+            ],
+            Role::PreflightWorker => {
+                vec![("PREFLIGHT_WORKER_DATABASE_URL", self.postgres_url("preflight_worker", PREFLIGHT))]
+            }
             Role::ControlPlane => vec![
                 ("CONTROL_HTTP_ADDR", address.to_string()),
                 ("CONTROL_GRPC_ADDR", format!("127.0.0.1:{}", free_port())),
@@ -227,6 +255,7 @@ impl Stage {
                 ("PPOS_CONTROL_TOKEN", self.secrets.control_token.clone()),
                 ("CONTROL_SIGNING_KEY_FILE", shown("control-plane.pem")),
                 ("SESSION_SIGNING_KEY_FILE", shown("session.pem")),
+                ("TRUST_BUNDLE_FILE", shown("trust-bundle.json")),
                 ("CODE_MASTER_KEY", self.secrets.code_master_key.clone()),
                 ("DIRECTORY_GRPC_URL", format!("http://{}", self.service(Role::Directory).address)),
                 // There is no limiter here: what is measured has nothing to do with it.
@@ -288,6 +317,7 @@ impl Stage {
         self.postgres.provision(&what).await?;
         let (binary, variable) = match service {
             "resolver" => ("resolver", "RESOLVER_MIGRATION_DATABASE_URL"),
+            "preflight-gateway" => ("preflight-gateway", "PREFLIGHT_MIGRATION_DATABASE_URL"),
             _ => ("control-plane", "CONTROL_MIGRATION_DATABASE_URL"),
         };
         let output = Command::new(program(binary))
@@ -311,6 +341,8 @@ impl Role {
             Role::Directory => ("resolver", ["directory"]),
             Role::Scan => ("resolver", ["scan"]),
             Role::ControlPlane => ("control-plane", ["serve"]),
+            Role::PreflightGateway => ("preflight-gateway", ["gateway"]),
+            Role::PreflightWorker => ("preflight-gateway", ["worker"]),
         }
     }
 }

@@ -14,7 +14,7 @@ const LONGEST: i64 = 60;
 const TOLERANCE: i64 = 2;
 
 /// Every key that may stand in a call's metadata. One more is a decision: what does it tell whom?
-const METADATA: [&str; 11] = [
+pub const METADATA: [&str; 11] = [
     ":method",
     ":scheme",
     ":authority",

@@ -90,6 +90,7 @@ impl Platform {
                     ("PPOS_CONTROL_TOKEN", keys.control_token.clone()),
                     ("CONTROL_SIGNING_KEY_FILE", keys.identity.display().to_string()),
                     ("SESSION_SIGNING_KEY_FILE", keys.session.display().to_string()),
+                    ("TRUST_BUNDLE_FILE", keys.bundle.display().to_string()),
                     ("CODE_MASTER_KEY", keys.master.clone()),
                     ("DIRECTORY_GRPC_URL", format!("http://{}", to_directory.address())),
                     ("RATE_LIMIT_ENABLED", "false".to_owned()),

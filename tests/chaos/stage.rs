@@ -260,6 +260,7 @@ impl<'a> Setting<'a> {
             ("PPOS_CONTROL_TOKEN", self.operator.clone()),
             ("CONTROL_SIGNING_KEY_FILE", self.file("identity.pem")),
             ("SESSION_SIGNING_KEY_FILE", self.file("session.pem")),
+            ("TRUST_BUNDLE_FILE", self.file("bundle.json")),
             ("CODE_MASTER_KEY", self.master_key.clone()),
             ("DIRECTORY_GRPC_URL", format!("http://127.0.0.1:{}", self.directory_port)),
             ("RATE_LIMIT_ENABLED", "false".to_owned()),

@@ -32,6 +32,21 @@ fn bundles_hold_for_any_bytes() {
 }
 
 #[test]
+fn documents_hold_for_any_bytes() {
+    exercise("documents", targets::documents::run, 1_500);
+}
+
+#[test]
+fn streams_hold_for_any_bytes() {
+    exercise("streams", targets::streams::run, 1_500);
+}
+
+#[test]
+fn policies_hold_for_any_bytes() {
+    exercise("policies", targets::policies::run, 8_000);
+}
+
+#[test]
 fn scan_answers_any_bytes() {
     exercise("scan", targets::scan::run, 2_000);
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use mintmark_tests::{Home, Platform, processes_that_name};
 
+use crate::contract;
+
 #[test]
 fn platform_runs_its_journey_and_finds_its_data_again() {
     let home = Home::new().unwrap();
@@ -15,6 +17,9 @@ fn platform_runs_its_journey_and_finds_its_data_again() {
         "scan an unknown code",
         "a free key, again and again        429 after",
         "revoke it, use it again",
+        "preflight validate.pdf             pass by digital-print",
+        "preflight flyer-bad.pdf            fail by digital-print",
+        "what the operator sees             2 jobs taken over",
     ] {
         assert!(platform.printed().contains(step), "'{step}' is missing from:\n{}", platform.printed());
     }
@@ -44,6 +49,7 @@ fn platform_runs_its_journey_and_finds_its_data_again() {
         assert_eq!(second[kept], restarted[kept], "{kept} survives a restart");
     }
     assert!(!platform.printed().contains("scan it again"), "--no-demo mints nothing");
+    contract::assert_holds(&home);
     drop(platform);
     assert_nothing_is_left(&home).unwrap();
 }

@@ -25,6 +25,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("control-plane", SERVICE),
     ("resolver", RESOLVER),
     ("ratelimit", &["ids", "auth", "fault", "service", "rpc", "wire"]),
+    ("preflight-engine", &[]),
+    ("preflight-gateway", GATEWAY),
+    // It shows reports, whose type the engine's library has.
+    ("console", &["ids", "auth", "fault", "service", "web", "rpc", "wire", "preflight-engine"]),
     (
         "mintmark",
         &["ids", "auth", "audit", "codes", "wire", "rpc", "service", "devstack", "preflight-engine"],
@@ -52,6 +56,9 @@ const EVERYTHING: &[&str] = &[
     "control-plane",
     "resolver",
     "ratelimit",
+    "preflight-gateway",
+    "preflight-engine",
+    "console",
     "mintmark",
 ];
 
@@ -59,6 +66,12 @@ const EVERYTHING: &[&str] = &[
 const SERVICE: &[&str] = &[
     "ids", "codes", "look", "minting", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc",
     "wire",
+];
+
+/// The preflight gateway has no codes, makes none, and never reads a PDF itself: the engine's library gives it types and
+/// policies, its program the facts.
+const GATEWAY: &[&str] = &[
+    "ids", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire", "preflight-engine",
 ];
 
 /// The resolver recognises codes and can never make one: it is not linked with `minting`.

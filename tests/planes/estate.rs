@@ -139,6 +139,7 @@ impl Estate {
             ("PPOS_CONTROL_TOKEN", self.control_token.clone()),
             ("CONTROL_SIGNING_KEY_FILE", self.file("identity.pem")),
             ("SESSION_SIGNING_KEY_FILE", self.file("sessions.pem")),
+            ("TRUST_BUNDLE_FILE", self.file("trust.json")),
             ("CODE_MASTER_KEY", KEY.to_owned()),
             ("CODE_BASE_URL", "https://id.example".to_owned()),
             ("EXPORT_STORE_URL", format!("file://{}", self.file("objects"))),

@@ -221,6 +221,14 @@ async fn each_login_of_the_resolver_has_the_rights_of_the_file_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_logins_of_the_preflight_gateway_have_the_rights_of_the_file_and_no_other() {
+    let db = testdb::database("preflight-gateway").await;
+    let logins = ["preflight_gateway", "preflight_worker"];
+    let rows = rights(&db, &logins).await;
+    golden("privileges-preflight-gateway.txt", &as_text(&logins, &rows));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_login_of_the_control_plane_has_the_rights_of_the_file_and_no_other() {
     let db = testdb::database("control-plane").await;
     let logins = ["control_app"];

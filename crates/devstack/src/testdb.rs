@@ -14,7 +14,11 @@ use crate::provision::{connect, quoted_name, run};
 use crate::{DevstackError, PostgresOptions, PostgresServer};
 
 /// The owner login of each service's database, which runs its migrations.
-const OWNERS: [(&str, &str); 2] = [("control-plane", "control_owner"), ("resolver", "resolver_owner")];
+const OWNERS: [(&str, &str); 3] = [
+    ("control-plane", "control_owner"),
+    ("resolver", "resolver_owner"),
+    ("preflight-gateway", "preflight_owner"),
+];
 /// The owner of databases that belong to no service.
 const NOBODYS_OWNER: &str = "test_owner";
 

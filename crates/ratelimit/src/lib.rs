@@ -52,6 +52,7 @@ pub async fn build(config: RatelimitConfig, context: &Context) -> Result<Ratelim
     let verifier = ServiceVerifier::new(trust, audience::RATELIMIT);
     let mut edge = GrpcEdge::new(context.name, RatelimitRpc::METHODS.to_vec(), verifier)
         .configured_by("RATELIMIT_GRPC_ADDR")
+        .spans_where_exported()
         .add(RatelimitRpc::server(limiter.clone()))
         .reflection(mintmark_wire::DESCRIPTOR_SET);
     if let Some(envoy) = config.envoy {

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+/// A decision makes a few dozen small allocations.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The rate limiter. It reads its configuration from the environment.
 #[derive(Parser)]
 #[command(name = "ratelimit", version)]

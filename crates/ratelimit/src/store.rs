@@ -12,9 +12,11 @@ mod script;
 mod slots;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use mintmark_service::{Context, StartError};
+use mintmark_fault::Chain;
+use mintmark_service::{Context, StartError, telemetry};
 
 pub use config::{RedisConfig, Topology};
 pub use counter::{Counter, RedisTime, Verdict};
@@ -32,6 +34,8 @@ struct Inner {
     link: Link,
     budget: Duration,
     slots: Slots,
+    /// Whether the log says that decisions fail.
+    complained: AtomicBool,
 }
 
 impl Counters {
@@ -41,7 +45,12 @@ impl Counters {
     /// A sentence when the configuration cannot be used.
     pub fn new(config: &RedisConfig, context: &Context) -> Result<Self, StartError> {
         let link = Link::keep(config, context)?;
-        Ok(Self(Arc::new(Inner { link, budget: config.budget, slots: Slots::new() })))
+        Ok(Self(Arc::new(Inner {
+            link,
+            budget: config.budget,
+            slots: Slots::new(),
+            complained: AtomicBool::new(false),
+        })))
     }
 
     /// Whether Redis is believed to be there.
@@ -71,10 +80,32 @@ impl Counters {
         match tokio::time::timeout(self.0.budget, decision).await {
             Ok(Ok(verdict)) => {
                 live.answered();
+                self.0.counted();
                 Ok(verdict)
             }
-            Ok(Err(error)) => Err(self.0.link.refused(&live, error)),
-            Err(_elapsed) => Err(self.0.link.timed_out(&live)),
+            Ok(Err(error)) => Err(self.0.failed(self.0.link.refused(&live, error))),
+            Err(_elapsed) => Err(self.0.failed(self.0.link.timed_out(&live))),
+        }
+    }
+}
+
+impl Inner {
+    /// One line when Redis is there and decides nothing; the link says it when Redis is gone.
+    fn failed(&self, away: Away) -> Away {
+        if !self.complained.load(Ordering::Relaxed)
+            && let Some(held_back) = telemetry::unavailable_line("REDIS_DECISIONS")
+            && !self.complained.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(error = %Chain(&away), held_back, "Redis gives no decisions");
+        }
+        away
+    }
+
+    /// One line when it decides again.
+    fn counted(&self) {
+        // Read first: written for each decision, the flag would travel between the processors' caches.
+        if self.complained.load(Ordering::Relaxed) && self.complained.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis gives decisions again");
         }
     }
 }

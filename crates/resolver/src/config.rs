@@ -48,7 +48,7 @@ impl ScanConfig {
             "SCAN_CACHE_ENTRIES",
             1_000_000,
             1..=100_000_000,
-            "codes that the cache holds at most, about 100 bytes each",
+            "codes that the cache holds at most, about 150 bytes each",
         );
         let trusted_proxies = Network::read_proxies(reader, "SCAN_TRUSTED_PROXIES");
         let spool = spool(reader);

@@ -34,6 +34,7 @@ pub struct DirectoryService {
 /// # Errors
 /// A sentence when the trust bundle cannot be read or the port cannot be had.
 pub async fn build(config: DirectoryConfig, context: &Context) -> Result<DirectoryService, StartError> {
+    context.health.expect(&["grpc"]);
     let trust = TrustStore::load(&config.trust_bundle).map_err(|error| {
         StartError::new(format!("TRUST_BUNDLE_FILE {} cannot be used", config.trust_bundle.display()))
             .caused_by(error)

@@ -47,6 +47,7 @@ pub struct ScanService {
 /// # Errors
 /// A sentence when the port cannot be had.
 pub async fn build(config: ScanConfig, context: &Context) -> Result<ScanService, StartError> {
+    context.health.expect(&["http"]);
     let state = Arc::new(DirectoryState::default());
     let store = ScanStore::start(&config.database, config.connections, context);
     let (telemetry, telemetry_tasks) = Telemetry::start(&config.database, config.spool.as_ref(), context)?;

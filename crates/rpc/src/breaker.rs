@@ -37,10 +37,12 @@ impl Breaker {
         }
     }
 
-    /// The other side answered: whatever it said, it is there.
-    pub(crate) fn answered(&self) {
+    /// The other side answered: whatever it said, it is there. True when this was the answer that closed the breaker.
+    pub(crate) fn answered(&self) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let closes = state.look_at.is_some();
         *state = State::default();
+        closes
     }
 
     /// The other side is away. True when this was the failure that opened the breaker.
@@ -69,7 +71,7 @@ mod tests {
         for _ in 0..FAILURES - 1 {
             assert!(!breaker.failed_at(start));
         }
-        breaker.answered();
+        assert!(!breaker.answered(), "it was not open");
         for _ in 0..FAILURES - 1 {
             assert!(!breaker.failed_at(start));
         }
@@ -80,7 +82,7 @@ mod tests {
         let later = start + OPEN_FOR;
         assert!(breaker.lets_through_at(later), "one looks");
         assert!(!breaker.lets_through_at(later), "the others do not");
-        breaker.answered();
+        assert!(breaker.answered());
         assert!(breaker.lets_through_at(later));
     }
 }

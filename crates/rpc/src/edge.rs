@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use mintmark_auth::ServiceVerifier;
-use mintmark_service::{Context, Gate, StartError, listen};
+use mintmark_service::{Context, Gate, StartError, listen, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -53,9 +53,11 @@ pub struct GrpcEdge {
     rows: Vec<Rpc>,
     verifier: Option<ServiceVerifier>,
     own: OwnMethods,
+    also: Vec<Rpc>,
     routes: RoutesBuilder,
     reflected: Vec<&'static [u8]>,
     calls: usize,
+    spans_where_exported: bool,
 }
 
 impl GrpcEdge {
@@ -72,9 +74,11 @@ impl GrpcEdge {
             rows: Vec::new(),
             verifier: None,
             own: OwnMethods::default(),
+            also: Vec::new(),
             routes: RoutesBuilder::default(),
             reflected: Vec::new(),
             calls: CALLS,
+            spans_where_exported: false,
         }
     }
 
@@ -113,9 +117,22 @@ impl GrpcEdge {
         self
     }
 
+    /// Serves a method that has a row to the scope of this row too. Refusals name the scope of the first one.
+    pub fn also(mut self, rows: &[Rpc]) -> Self {
+        self.also.extend_from_slice(rows);
+        self
+    }
+
     /// Serves these descriptors (an encoded `FileDescriptorSet`) by reflection, except in production.
     pub fn reflection(mut self, descriptor_set: &'static [u8]) -> Self {
         self.reflected.push(descriptor_set);
+        self
+    }
+
+    /// Makes spans only where a collector is configured: for methods that cost less than a span does. Lines logged inside
+    /// such a call carry no trace id otherwise.
+    pub fn spans_where_exported(mut self) -> Self {
+        self.spans_where_exported = true;
         self
     }
 
@@ -148,10 +165,12 @@ impl GrpcEdge {
             name: self.name,
             table: Table::new(&self.rows, self.own.paths()),
             own: self.own,
+            also: self.also,
             verifier: self.verifier,
             places: Arc::new(Semaphore::new(self.calls)),
             closing: closing.clone(),
             durations: Durations::new(),
+            spans: !self.spans_where_exported || telemetry::exports_traces(),
         });
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         let server = server(shared)

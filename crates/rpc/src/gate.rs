@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic::body::Body;
 use tower::{Layer, Service};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
-use crate::observe::{Call, Durations};
+use crate::observe::{self, Call, Durations};
 use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, Target};
 use crate::{deadline, status};
@@ -43,11 +43,15 @@ pub(crate) struct Shared {
     pub(crate) verifier: Option<ServiceVerifier>,
     /// The methods with a credential of their own.
     pub(crate) own: OwnMethods,
+    /// Further scopes of methods that have a row.
+    pub(crate) also: Vec<Rpc>,
     /// Places for calls that run at once.
     pub(crate) places: Arc<Semaphore>,
     /// Cancelled once health says NOT_SERVING: ends the streams of health and reflection.
     pub(crate) closing: CancellationToken,
     pub(crate) durations: Durations,
+    /// Whether calls have spans.
+    pub(crate) spans: bool,
 }
 
 impl Shared {
@@ -71,7 +75,7 @@ impl Shared {
                 "this method is not served here",
             ));
         };
-        check_scope(rpc, &caller)?;
+        self.check_scope(rpc, &caller)?;
         self.take_place(call)?;
         call.span().record("tenant.id", caller.tenant().as_str());
         request.extensions_mut().insert(caller);
@@ -90,6 +94,16 @@ impl Shared {
         Ok(())
     }
 
+    fn check_scope(&self, rpc: &Rpc, caller: &ServiceCaller) -> Result<(), Fault> {
+        let also = self.also.iter().filter(|row| row.path == rpc.path).map(|row| row.scope);
+        if std::iter::once(rpc.scope).chain(also).any(|scope| caller.has_scope(scope)) {
+            return Ok(());
+        }
+        Err(Fault::forbidden("FORBIDDEN", format!("this needs a service token with the scope {}", rpc.scope))
+            .with("requiredScope", rpc.scope)
+            .with("grantedScopes", caller.scopes().to_vec()))
+    }
+
     fn authenticate(&self, presented: Option<String>) -> Result<ServiceCaller, Fault> {
         let (Some(verifier), Some(token)) = (&self.verifier, presented) else {
             return Err(Fault::unauthenticated());
@@ -99,15 +113,6 @@ impl Shared {
             Fault::unauthenticated().caused_by(error)
         })
     }
-}
-
-fn check_scope(rpc: &Rpc, caller: &ServiceCaller) -> Result<(), Fault> {
-    if caller.scopes().iter().any(|scope| scope == rpc.scope) {
-        return Ok(());
-    }
-    Err(Fault::forbidden("FORBIDDEN", format!("this needs a service token with the scope {}", rpc.scope))
-        .with("requiredScope", rpc.scope)
-        .with("grantedScopes", caller.scopes().to_vec()))
 }
 
 /// Says so when something like the control token came: no method takes one. Metadata that carries one is taken away
@@ -172,7 +177,8 @@ where
         let shared = Arc::clone(&self.shared);
         let target = shared.table.target(request.uri().path());
         drop_control_tokens(shared.name, request.headers_mut());
-        let mut call = Call::begin(&target, request.headers(), &shared.durations);
+        let span = if shared.spans { observe::span(&target, request.headers()) } else { Span::none() };
+        let mut call = Call::begin(&target, span, &shared.durations);
         let span = call.span();
         let answer = async move {
             let cut = matches!(target, Target::Open(_)).then(|| shared.closing.clone().cancelled_owned());

@@ -42,25 +42,30 @@ pub(crate) struct Call {
     place: Option<OwnedSemaphorePermit>,
 }
 
+/// A call's span, as a child of the caller's.
+pub(crate) fn span(target: &Target, headers: &HeaderMap) -> Span {
+    let names = target.names();
+    let span = tracing::info_span!(
+        "rpc.server",
+        otel.name = format!("{}/{}", names.0, names.1),
+        otel.kind = "server",
+        rpc.system = "grpc",
+        rpc.service = names.0,
+        rpc.method = names.1,
+        rpc.grpc.status_code = tracing::field::Empty,
+        tenant.id = tracing::field::Empty,
+    );
+    telemetry::set_parent(&span, &Incoming(headers));
+    span
+}
+
 impl Call {
-    /// Opens the span as a child of the caller's.
-    pub(crate) fn begin(target: &Target, headers: &HeaderMap, durations: &Durations) -> Self {
-        let names = target.names();
-        let span = tracing::info_span!(
-            "rpc.server",
-            otel.name = format!("{}/{}", names.0, names.1),
-            otel.kind = "server",
-            rpc.system = "grpc",
-            rpc.service = names.0,
-            rpc.method = names.1,
-            rpc.grpc.status_code = tracing::field::Empty,
-            tenant.id = tracing::field::Empty,
-        );
-        telemetry::set_parent(&span, &Incoming(headers));
+    /// Begins to measure.
+    pub(crate) fn begin(target: &Target, span: Span, durations: &Durations) -> Self {
         // Until an answer says otherwise the call counts as cancelled: the caller may go away at any time.
         Self {
             span,
-            names,
+            names: target.names(),
             started: Instant::now(),
             code: Code::Cancelled,
             durations: durations.clone(),

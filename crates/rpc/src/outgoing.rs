@@ -10,6 +10,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tracing::Span;
 
+use crate::client::ExchangedToken;
 use crate::propagation::Outgoing;
 
 /// A peer in the same cluster answers in milliseconds, or it is away.
@@ -51,10 +52,39 @@ pub fn connect_lazy(url: &str, home: &Handle) -> Result<Channel, StartError> {
         .connect_lazy())
 }
 
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What an outgoing call may carry: a token of this service's own, or one that the control plane made for it. Nothing that
+/// came in with a request is one.
+pub trait OutgoingToken: sealed::Sealed {
+    /// The raw token, for the `authorization` of a call.
+    fn raw(&self) -> &str;
+}
+
+impl sealed::Sealed for ServiceToken {}
+impl OutgoingToken for ServiceToken {
+    fn raw(&self) -> &str {
+        self.expose()
+    }
+}
+
+impl sealed::Sealed for ExchangedToken {}
+impl OutgoingToken for ExchangedToken {
+    fn raw(&self) -> &str {
+        self.expose()
+    }
+}
+
 /// A request that carries the token, the deadline (none for a stream that its caller ends) and the current trace.
-pub fn authorized<T>(message: T, token: &ServiceToken, deadline: impl Into<Option<Duration>>) -> Request<T> {
+pub fn authorized<T>(
+    message: T,
+    token: &impl OutgoingToken,
+    deadline: impl Into<Option<Duration>>,
+) -> Request<T> {
     let mut request = Request::new(message);
-    if let Ok(mut bearer) = format!("Bearer {}", token.expose()).parse::<MetadataValue<Ascii>>() {
+    if let Ok(mut bearer) = format!("Bearer {}", token.raw()).parse::<MetadataValue<Ascii>>() {
         // Kept out of debug output and of HPACK's shared table.
         bearer.set_sensitive(true);
         request.metadata_mut().insert("authorization", bearer);

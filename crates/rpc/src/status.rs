@@ -6,6 +6,7 @@ use std::error::Error;
 use http::HeaderMap;
 use mintmark_fault::{Chain, Fault, Kind};
 use mintmark_service::limit::{self, LimitAnswer, RejectReason};
+use mintmark_service::telemetry;
 use serde_json::Value;
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -27,9 +28,7 @@ const FIELD: &str = "field";
 pub fn status(fault: Fault) -> Status {
     match fault.kind() {
         Kind::Internal => tracing::error!(code = fault.code(), error = %Chain(&fault), "call failed"),
-        Kind::Unavailable => {
-            tracing::warn!(code = fault.code(), error = %Chain(&fault), "call refused for now");
-        }
+        Kind::Unavailable => refused_for_now(&fault),
         _ => {}
     }
     let mut metadata: HashMap<String, String> =
@@ -45,6 +44,15 @@ pub fn status(fault: Fault) -> Status {
     }
     let code = Code::from(fault.kind().grpc_code());
     Status::with_error_details(code, fault.message().to_owned(), details)
+}
+
+/// An outage refuses every call: one line says so, and then one a minute. The metrics count them all.
+fn refused_for_now(fault: &Fault) {
+    let code = fault.code();
+    match telemetry::unavailable_line(code) {
+        Some(held_back) => tracing::warn!(code, held_back, error = %Chain(fault), "call refused for now"),
+        None => tracing::debug!(code, error = %Chain(fault), "call refused for now"),
+    }
 }
 
 /// A call over its limit: RESOURCE_EXHAUSTED with `RetryInfo`, and the reason and buckets in `ErrorInfo`.

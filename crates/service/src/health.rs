@@ -10,6 +10,7 @@ use crate::Shutdown;
 #[derive(Clone, Debug)]
 pub struct Health {
     gates: Arc<Mutex<BTreeMap<&'static str, Arc<AtomicBool>>>>,
+    notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
     shutdown: Shutdown,
 }
 
@@ -17,7 +18,7 @@ impl Health {
     /// No gates yet, and therefore not ready.
     #[must_use]
     pub fn new(shutdown: Shutdown) -> Self {
-        Self { gates: Arc::default(), shutdown }
+        Self { gates: Arc::default(), notes: Arc::default(), shutdown }
     }
 
     /// The gate of that name, closed when it is new. Two callers of one name share one gate.
@@ -25,6 +26,14 @@ impl Health {
     pub fn gate(&self, name: &'static str) -> Gate {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         Gate(gates.entry(name).or_default().clone())
+    }
+
+    /// Makes the gates of parts that come later, closed: without them a process whose database answers before its port is open
+    /// would be ready too early.
+    pub fn expect(&self, names: &[&'static str]) {
+        for name in names {
+            let _closed = self.gate(name);
+        }
     }
 
     /// True when there is at least one gate, every gate is open, and the end is not requested.
@@ -42,6 +51,18 @@ impl Health {
     pub fn gates(&self) -> BTreeMap<&'static str, bool> {
         let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.iter().map(|(name, open)| (*name, open.load(Ordering::Acquire))).collect()
+    }
+
+    /// Says something about this process that is no matter of readiness, such as how far a sandbox reaches here.
+    pub fn note(&self, name: &'static str, text: &str) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.insert(name, text.to_owned());
+    }
+
+    /// What was said, by name.
+    #[must_use]
+    pub fn notes(&self) -> BTreeMap<&'static str, String> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The end of the process, which closes readiness as a whole.
@@ -75,6 +96,18 @@ mod tests {
     #[test]
     fn ready_without_gates_is_false() {
         assert!(!Health::new(Shutdown::new()).ready());
+    }
+
+    #[test]
+    fn ready_with_an_expected_gate_that_nobody_opened_is_false() {
+        let health = Health::new(Shutdown::new());
+        health.expect(&["http"]);
+        health.gate("postgres").set(true);
+        assert!(!health.ready());
+        health.gate("http").set(true);
+        assert!(health.ready());
+        health.expect(&["http"]);
+        assert!(health.ready(), "an open one stays open");
     }
 
     #[test]

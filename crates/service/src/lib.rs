@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod background;
 pub mod config;
 mod context;
 mod health;
@@ -13,6 +14,7 @@ mod shutdown;
 mod start_error;
 pub mod telemetry;
 
+pub use background::spawn_background;
 pub use context::{Context, spawn_named};
 pub use health::{Gate, Health};
 pub use launch::{Launch, Standard, launch};

@@ -72,6 +72,7 @@ async fn readyz(health: web::Data<Health>) -> HttpResponse {
         "ready": ready,
         "shuttingDown": health.shutdown().is_requested(),
         "gates": health.gates(),
+        "notes": health.notes(),
     }))
 }
 

@@ -9,11 +9,13 @@ mod export;
 mod filter;
 mod json;
 mod metrics;
+mod outage;
 mod propagation;
 mod security;
 
 pub use export::{Telemetry, exports_traces};
 pub use filter::LogFilter;
 pub use metrics::{SECONDS_BUCKETS, meter, metrics_text, seconds_histogram};
+pub use outage::unavailable_line;
 pub use propagation::{inject, set_parent, set_trace_parent, trace_id, trace_parent};
 pub use security::{SecurityEvent, security_event};

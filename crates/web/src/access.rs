@@ -16,6 +16,8 @@ pub enum Access {
     Session,
     /// A person's session, or an API key (`X-API-Key`, or as the bearer).
     SessionOrKey,
+    /// A PREFLIGHT_JWT (preflight-auth-contract, section 2).
+    Preflight,
     /// Whoever holds the URL: it carries its own proof, which the handler verifies.
     Signed,
 }
@@ -24,7 +26,7 @@ impl Access {
     /// Whether the gate asks for credentials.
     #[must_use]
     pub fn needs_credentials(self) -> bool {
-        matches!(self, Self::ControlToken | Self::Session | Self::SessionOrKey)
+        matches!(self, Self::ControlToken | Self::Session | Self::SessionOrKey | Self::Preflight)
     }
 }
 

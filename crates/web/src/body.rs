@@ -2,6 +2,7 @@
 
 mod canonical;
 mod file;
+mod optional;
 
 use std::ops::Deref;
 
@@ -18,6 +19,7 @@ use serde_json::error::Category;
 use crate::{Problem, decode};
 
 pub use file::FileBody;
+pub use optional::OptionalBody;
 
 /// Largest body in bytes; the edge's travels as application data, a row's own with the request.
 #[derive(Clone, Copy)]

@@ -7,15 +7,16 @@ use std::time::Duration;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Responder};
+use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer, Responder};
 use bytes::Bytes;
+use mintmark_ids::TenantId;
 use mintmark_service::{Context, StartError, telemetry};
 use utoipa::openapi::OpenApi;
 
 use crate::body::BodyLimit;
 use crate::pipeline::{self, Counting, Row, Shared, Stage};
 use crate::route::MakeHandler;
-use crate::{Access, Authenticate, Limits, Route, Running, openapi};
+use crate::{Access, Authenticate, Limits, Route, Running, SignedFor, openapi};
 
 /// Longest time from the first byte of a request to its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -37,6 +38,7 @@ pub struct Edge {
     routes: Vec<Route>,
     authenticate: Option<Arc<dyn Authenticate>>,
     limits: Option<Limits>,
+    signed_for: Option<SignedFor>,
     configure: Vec<Configure>,
     not_found: MakeHandler,
     body_limit: usize,
@@ -56,6 +58,7 @@ impl Edge {
             routes,
             authenticate: None,
             limits: None,
+            signed_for: None,
             configure: Vec::new(),
             not_found: Arc::new(|| web::to(pipeline::unknown_path)),
             body_limit: BODY_LIMIT,
@@ -78,6 +81,16 @@ impl Edge {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
+        self
+    }
+
+    /// Who says whose object a signed URL leads to: requests by a good one are counted for that tenant, apart from its others.
+    #[must_use]
+    pub fn signed_for(
+        mut self,
+        verify: impl Fn(&HttpRequest) -> Option<TenantId> + Send + Sync + 'static,
+    ) -> Self {
+        self.signed_for = Some(Arc::new(verify));
         self
     }
 
@@ -225,6 +238,7 @@ impl Edge {
             service: self.name,
             authenticate: self.authenticate,
             counting: self.limits.map(Counting::new),
+            signed_for: self.signed_for,
             deadline: self.deadline,
             headers: self.headers,
             spans_where_followed: self.spans_where_followed,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use futures::future::BoxFuture;
 use mintmark_auth::Tier;
 use mintmark_ids::{ApiKeyId, TenantId};
@@ -27,7 +28,9 @@ impl Limit {
     pub(crate) fn of(access: Access) -> Self {
         match access {
             Access::ControlToken => Self::Counted,
-            Access::Public | Access::Session | Access::SessionOrKey | Access::Signed => Self::Limited,
+            Access::Public | Access::Session | Access::SessionOrKey | Access::Preflight | Access::Signed => {
+                Self::Limited
+            }
         }
     }
 }
@@ -50,9 +53,24 @@ pub enum Key {
     Stranger(Stranger),
 }
 
+/// What shares a budget: each has counters of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Budget {
+    /// Requests with a credential, and those of nobody.
+    Requests,
+    /// Requests by a signed URL whose signature is good.
+    Downloads,
+}
+
+/// Whose object a signed URL leads to: the tenant, where signature and expiry are good. The gate asks this to know whom to
+/// charge; the handler verifies for itself.
+pub type SignedFor = Arc<dyn Fn(&HttpRequest) -> Option<TenantId> + Send + Sync>;
+
 /// One request that wants to pass, named as far as its credential was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
+    /// Which counters are charged.
+    pub budget: Budget,
     /// Whose tenant bucket is charged.
     pub owner: Owner,
     /// Whose key bucket is charged.

@@ -16,6 +16,8 @@ use crate::{Access, ProblemDocument, Route};
 const CONTROL_TOKEN: &str = "controlToken";
 /// Name of the security scheme of `Access::Session`.
 const SESSION: &str = "session";
+/// Name of the security scheme of `Access::Preflight`.
+const PREFLIGHT: &str = "preflightJwt";
 
 /// Name of the security scheme of a key in `X-API-Key`.
 const API_KEY: &str = "apiKey";
@@ -37,6 +39,8 @@ pub fn complete(mut document: OpenApi, routes: &[Route]) -> OpenApi {
     let about = "the platform's control token; accepted by the control plane alone";
     components.add_security_scheme(CONTROL_TOKEN, bearer("opaque", about));
     components.add_security_scheme(SESSION, bearer("JWT", "a person's session"));
+    let preflight = "a PREFLIGHT_JWT of the control plane: audience `ppos:control`, five minutes";
+    components.add_security_scheme(PREFLIGHT, bearer("JWT", preflight));
     let in_header = ApiKeyValue::with_description("X-API-Key", "an API key; as a bearer it is taken too");
     components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(in_header)));
     document
@@ -97,6 +101,7 @@ fn security(access: Access) -> Vec<SecurityRequirement> {
         Access::Public | Access::Signed => Vec::new(),
         Access::ControlToken => vec![SecurityRequirement::new(CONTROL_TOKEN, none)],
         Access::Session => vec![SecurityRequirement::new(SESSION, none)],
+        Access::Preflight => vec![SecurityRequirement::new(PREFLIGHT, none)],
         Access::SessionOrKey => {
             vec![SecurityRequirement::new(SESSION, none.clone()), SecurityRequirement::new(API_KEY, none)]
         }

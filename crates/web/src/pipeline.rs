@@ -21,12 +21,13 @@ use mintmark_fault::{Fault, Kind};
 use opentelemetry::metrics::Histogram;
 use tracing::{Instrument, Span};
 
+pub(crate) use gate::bearer;
 pub(crate) use limit::Counting;
 pub use request_id::RequestId;
 
 use crate::body::BodyLimit;
 use crate::problem::{Problem, render};
-use crate::{Access, Authenticate, Limit};
+use crate::{Access, Authenticate, Limit, SignedFor};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     pub authenticate: Option<Arc<dyn Authenticate>>,
     /// None: nothing is limited.
     pub counting: Option<Counting>,
+    /// None: whoever holds a signed URL is counted like anybody without a credential.
+    pub signed_for: Option<SignedFor>,
     pub deadline: Duration,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// A request that nobody follows and that does not fail gets no span.
@@ -77,6 +80,7 @@ pub(crate) async fn run(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
     let row = stage.rows.iter().find(|row| row.method == *request.method());
+    crate::upstream::take(&mut request);
     gate::drop_stray_control_tokens(stage.shared.service, row.map(|row| row.access), &mut request);
     let credentials = gate::take_credentials(&mut request);
     let id = RequestId::of(request.headers());

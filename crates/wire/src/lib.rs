@@ -4,6 +4,22 @@
 /// gRPC reflection.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// `mintmark.control`: what services ask of the control plane.
+pub mod control {
+    /// Version 1 of the control plane's interface; `proto/mintmark/control/v1/control.proto` is its documentation.
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        missing_docs,
+        unused_qualifications,
+        reason = "generated: which lints fire changes with the generator"
+    )]
+    pub mod v1 {
+        tonic::include_proto!("mintmark.control.v1");
+    }
+}
+
 /// `mintmark.directory`: what the control plane publishes and scans recognise.
 pub mod directory {
     /// Version 1 of the directory's interface; `proto/mintmark/directory/v1/directory.proto` is its documentation.
@@ -17,6 +33,22 @@ pub mod directory {
     )]
     pub mod v1 {
         tonic::include_proto!("mintmark.directory.v1");
+    }
+}
+
+/// `mintmark.preflight`: whether artwork can go to press.
+pub mod preflight {
+    /// Version 1 of the gateway's interface; `proto/mintmark/preflight/v1/preflight.proto` is its documentation.
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        missing_docs,
+        unused_qualifications,
+        reason = "generated: which lints fire changes with the generator"
+    )]
+    pub mod v1 {
+        tonic::include_proto!("mintmark.preflight.v1");
     }
 }
 
@@ -82,8 +114,10 @@ mod tests {
     fn descriptor_set_names_every_service_and_its_imports() {
         let set = prost_types::FileDescriptorSet::decode(DESCRIPTOR_SET).unwrap();
         let files: Vec<&str> = set.file.iter().map(prost_types::FileDescriptorProto::name).collect();
+        assert!(files.contains(&"mintmark/control/v1/control.proto"), "{files:?}");
         assert!(files.contains(&"mintmark/directory/v1/directory.proto"), "{files:?}");
         assert!(files.contains(&"mintmark/ratelimit/v1/ratelimit.proto"), "{files:?}");
+        assert!(files.contains(&"mintmark/preflight/v1/preflight.proto"), "{files:?}");
         assert!(files.contains(&"google/protobuf/timestamp.proto"), "{files:?}");
     }
 

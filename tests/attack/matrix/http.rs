@@ -31,6 +31,7 @@ fn every_guarded_route_refuses_every_attack() {
                 Access::Session => attackers.on_session(),
                 Access::SessionOrKey => attackers.on_session_or_key(),
                 Access::ControlToken => attackers.on_control(),
+                Access::Preflight => attackers.on_preflight(),
                 other => panic!("{}: say here what is an attack on {other:?}", door.name()),
             };
             let path = door.path(&attackers.shop);
@@ -58,6 +59,7 @@ fn every_guarded_route_lets_the_untouched_credential_in() {
         for door in every_route().iter().filter(|door| door.access.needs_credentials()) {
             let credential = match door.access {
                 Access::ControlToken => stage.control_token.clone(),
+                Access::Preflight => attackers.preflight_jwt().token(),
                 // Signed again by the forger: it is the forgery's one difference that is refused, not the forger's hand.
                 _ => attackers.session().token(),
             };
@@ -119,6 +121,8 @@ fn a_control_token_where_none_is_wanted_is_a_security_event() {
             ("resolver-scan", "authorization", door("GET /"), "authorization"),
             ("resolver-scan", "header", door("GET /"), "cookie"),
             ("resolver-scan", "header", door("GET /"), "x-request-id"),
+            ("preflight-gateway", "authorization", door("GET /api/preflight/jobs/policies"), "authorization"),
+            ("preflight-gateway", "header", door("POST /api/v2/jobs"), "x-upstream-token"),
         ] {
             let series = format!(
                 r#"security_events_total{{event="stray_control_token",place="{place}",service="{service}"}}"#

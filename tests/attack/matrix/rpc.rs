@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 
 use futures::StreamExt as _;
+use mintmark_auth::scope;
+use mintmark_control_plane::grpc::PreflightTokenRpc;
+use mintmark_preflight_gateway::grpc::PreflightRpc;
 use mintmark_ratelimit::grpc::RatelimitRpc;
 use mintmark_resolver::grpc::DirectoryRpc;
 use mintmark_rpc::Channel;
+use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
+use prost::Message as _;
 use reqwest::header::HeaderMap;
 use tokio::runtime::Handle;
 use tonic::metadata::MetadataMap;
@@ -22,8 +27,9 @@ const AT_ONCE: usize = 16;
 
 /// The scope of each method that wants one.
 fn scopes() -> BTreeMap<&'static str, &'static str> {
-    let rows = DirectoryRpc::METHODS.into_iter().chain(RatelimitRpc::METHODS);
-    rows.map(|rpc| (rpc.path, rpc.scope)).collect()
+    let rows =
+        DirectoryRpc::METHODS.into_iter().chain(RatelimitRpc::METHODS).chain(PreflightTokenRpc::METHODS);
+    rows.chain(PreflightRpc::METHODS).map(|rpc| (rpc.path, rpc.scope)).collect()
 }
 
 /// What opens a method.
@@ -91,8 +97,13 @@ fn every_guarded_method_lets_the_untouched_token_in() {
                 Key::Scope(scope) => {
                     let rightful = attackers.service(scope);
                     let in_words = rightful.with_claim("scp", serde_json::json!(scope));
-                    // An empty message says nothing that could be done.
-                    (vec![rightful.token(), in_words], Vec::new())
+                    // An empty message says nothing that could be done; but what is presented here is judged too.
+                    let presented = attackers.preflight.clone();
+                    let exchange =
+                        ExchangePreflightTokenRequest { presented_token: presented, ..Default::default() };
+                    let message =
+                        if scope == scope::TOKENS_EXCHANGE { exchange.encode_to_vec() } else { Vec::new() };
+                    (vec![rightful.token(), in_words], message)
                 }
                 Key::Envoy => (vec![stage.envoy_credential.clone()], text_field(1, ENVOY_DOMAIN)),
                 Key::Open => continue,

@@ -21,7 +21,7 @@ use super::{Shop, Stage, kept_channel};
 /// A row of a service's route table.
 #[derive(Clone, Debug)]
 pub struct Door {
-    /// `control-plane` or `resolver-scan`.
+    /// `control-plane`, `resolver-scan` or `preflight-gateway`.
     pub service: &'static str,
     /// `GET`.
     pub method: String,
@@ -59,7 +59,9 @@ impl Door {
             "{path}" => format!("exports/{}/{}/index.json", shop.tenant, shop.export),
             "{gtin}" => "09506000134352".to_owned(),
             "{code}" => "P5EFA11P6MBB22HP81V1".to_owned(),
-            "{name}" => "none".to_owned(),
+            "{name}" | "{jobId}" => "none".to_owned(),
+            "{policy}" => "digital-print".to_owned(),
+            "{schema}" => "report".to_owned(),
             other if other.starts_with('{') => {
                 panic!("{}: say in tests/attack/stage/doors.rs what {other} is", self.name())
             }
@@ -75,17 +77,17 @@ pub fn every_route() -> Vec<Door> {
     for (service, routes) in [
         ("control-plane", mintmark_control_plane::http::routes()),
         ("resolver-scan", mintmark_resolver::http::routes()),
+        ("preflight-gateway", mintmark_preflight_gateway::http::routes()),
     ] {
         doors.extend(routes.iter().map(|route| door(service, route)));
     }
     // The one row that the edge of `crates/web` adds by itself, where a service has a document.
-    let document = Door {
-        service: "control-plane",
+    doors.extend(["control-plane", "preflight-gateway"].map(|service| Door {
+        service,
         method: "GET".to_owned(),
         template: "/openapi.json".to_owned(),
         access: Access::Public,
-    };
-    doors.push(document);
+    }));
     doors
 }
 

@@ -1,5 +1,5 @@
 //! The true services in this process, on a Postgres of their own: control plane, resolver directory, resolver scan, rate
-//! limiter.
+//! limiter, preflight gateway.
 //!
 //! [`on_stage`] starts them once for the whole test binary and gives two tenants with everything a route can name. A test that
 //! changes things calls [`Stage::shop`] for a tenant of its own. [`every_route`] and [`every_rpc`] list all doors: what has
@@ -40,12 +40,16 @@ pub const ENVOY_DOMAIN: &str = "edge";
 pub struct Stage {
     /// The control plane's HTTP edge, like `http://127.0.0.1:1234`.
     pub control: String,
-    /// The control plane's gRPC edge: health and reflection.
+    /// The control plane's gRPC edge: the exchange of tokens, health and reflection.
     pub control_grpc: SocketAddr,
     /// The scan role's HTTP edge.
     pub scan: String,
     /// The directory's gRPC edge.
     pub directory: SocketAddr,
+    /// The preflight gateway's HTTP edge.
+    pub gateway: String,
+    /// Its gRPC edge.
+    pub gateway_grpc: SocketAddr,
     /// The limiter's gRPC edge.
     pub limiter: SocketAddr,
     /// What an Envoy presents there, for the domain [`ENVOY_DOMAIN`].
@@ -58,6 +62,8 @@ pub struct Stage {
     pub session_pem: String,
     /// The identity of a second service, `preflight-gateway` (PEM): in the trust bundle with `directory:read` alone.
     pub reader_pem: String,
+    /// The console's identity (PEM): in the trust bundle with `tokens:exchange` alone.
+    pub console_pem: String,
     /// Mints with the control plane's identity, as the control plane does.
     pub tokens: TokenSource,
     /// One tenant with everything that a route can name.
@@ -67,8 +73,8 @@ pub struct Stage {
     http: reqwest::Client,
     // Kept for as long as the services run.
     _folder: TempDir,
-    /// The control plane's and the resolver's.
-    pub databases: [TestDb; 2],
+    /// The control plane's, the resolver's and the preflight gateway's.
+    pub databases: [TestDb; 3],
 }
 
 /// One runtime for all tests: the services outlive each of them.
@@ -105,10 +111,14 @@ pub fn wait_for<T>(future: impl Future<Output = T>) -> T {
 impl Stage {
     async fn start() -> Stage {
         let folder = tempfile::tempdir().unwrap();
-        let databases = [testdb::database("control-plane").await, testdb::database("resolver").await];
-        let [identity_pem, session_pem, reader_pem] =
-            [(); 3].map(|()| SigningKey::generate_pem().as_str().to_owned());
-        let trust = trust_bundle(&identity_pem, &reader_pem);
+        let databases = [
+            testdb::database("control-plane").await,
+            testdb::database("resolver").await,
+            testdb::database("preflight-gateway").await,
+        ];
+        let [identity_pem, session_pem, reader_pem, console_pem] =
+            [(); 4].map(|()| SigningKey::generate_pem().as_str().to_owned());
+        let trust = trust_bundle(&identity_pem, &reader_pem, &console_pem);
         std::fs::write(folder.path().join("trust.json"), trust.to_json()).unwrap();
         std::fs::write(folder.path().join("identity.pem"), &identity_pem).unwrap();
         std::fs::write(folder.path().join("sessions.pem"), &session_pem).unwrap();
@@ -118,6 +128,7 @@ impl Stage {
         let scan = start_scan(&databases[1]).await;
         let envoy = envoy::generate();
         let limiter = start_limiter(folder.path(), &envoy).await;
+        let (gateway, gateway_grpc) = start_gateway(&databases[2], folder.path()).await;
         let (control, control_grpc) =
             start_control(&databases[0], folder.path(), &control_token, directory).await;
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
@@ -131,12 +142,15 @@ impl Stage {
             control_grpc,
             scan: format!("http://{scan}"),
             directory,
+            gateway: format!("http://{gateway}"),
+            gateway_grpc,
             limiter,
             envoy_credential: envoy.credential.expose_secret().to_owned(),
             control_token,
             identity_pem,
             session_pem,
             reader_pem,
+            console_pem,
             tokens,
             ours,
             theirs,
@@ -152,11 +166,18 @@ impl Stage {
         shop::Maker { http: &self.http, base: &base, control: &self.control_token }.shop().await
     }
 
+    /// Mints with the console's identity, as the console does.
+    pub fn console_tokens(&self) -> TokenSource {
+        let key = SigningKey::from_pem(&self.console_pem).unwrap();
+        TokenSource::new(ServiceName::Console, key, DEFAULT_ISSUER)
+    }
+
     /// The HTTP edge of a service, as [`Door::service`] names it.
     pub fn base(&self, service: &str) -> &str {
         match service {
             "control-plane" => &self.control,
             "resolver-scan" => &self.scan,
+            "preflight-gateway" => &self.gateway,
             other => {
                 panic!("the stage runs no HTTP edge of `{other}`: start it in tests/attack/stage/mod.rs")
             }
@@ -164,17 +185,18 @@ impl Stage {
     }
 
     /// Every gRPC edge on the stage, by service.
-    pub fn grpc_edges(&self) -> [(&'static str, SocketAddr); 3] {
+    pub fn grpc_edges(&self) -> [(&'static str, SocketAddr); 4] {
         [
             ("control-plane", self.control_grpc),
             ("resolver-directory", self.directory),
             ("ratelimit", self.limiter),
+            ("preflight-gateway", self.gateway_grpc),
         ]
     }
 }
 
-/// The control plane may say everything, the second service may read the directory.
-fn trust_bundle(identity: &str, reader: &str) -> TrustBundle {
+/// The control plane may say everything, the second service may read the directory, the console may exchange tokens.
+fn trust_bundle(identity: &str, reader: &str, console: &str) -> TrustBundle {
     let key = |pem: &str| SigningKey::from_pem(pem).unwrap().public_jwk();
     let grant = |aud: &str, scopes: &[&str]| Grant {
         aud: aud.to_owned(),
@@ -191,6 +213,7 @@ fn trust_bundle(identity: &str, reader: &str) -> TrustBundle {
     let keys = vec![
         trusted(identity, ServiceName::ControlPlane, all),
         trusted(reader, ServiceName::PreflightGateway, some),
+        trusted(console, ServiceName::Console, vec![grant(audience::REGISTRY, &[scope::TOKENS_EXCHANGE])]),
     ];
     TrustBundle::new(DEFAULT_ISSUER, keys).unwrap()
 }
@@ -226,6 +249,25 @@ async fn start_scan(db: &TestDb) -> SocketAddr {
     let addr = service.addr;
     tokio::spawn(async move { service.serve().await.unwrap() });
     addr
+}
+
+/// It has no buckets: who may name a file is decided before anybody looks for it.
+async fn start_gateway(db: &TestDb, folder: &Path) -> (SocketAddr, SocketAddr) {
+    let config = read(
+        &[
+            ("PREFLIGHT_HTTP_ADDR", "127.0.0.1:0"),
+            ("PREFLIGHT_GRPC_ADDR", "127.0.0.1:0"),
+            ("PREFLIGHT_DATABASE_URL", &db.url("preflight_gateway")),
+            ("TRUST_BUNDLE_FILE", folder.join("trust.json").to_str().unwrap()),
+            ("RATE_LIMIT_ENABLED", "false"),
+        ],
+        mintmark_preflight_gateway::config::GatewayConfig::read,
+    );
+    let context = Context::for_tests("preflight-gateway");
+    let service = mintmark_preflight_gateway::gateway::build(config, &context).await.unwrap();
+    let (http, grpc) = (service.http_addr, service.grpc_addr);
+    tokio::spawn(async move { service.serve().await.unwrap() });
+    (http, grpc)
 }
 
 /// Its Redis is away: who may ask is decided before anybody counts.
@@ -264,6 +306,7 @@ async fn start_control(
             ("PPOS_CONTROL_TOKEN", control),
             ("CONTROL_SIGNING_KEY_FILE", &file("identity.pem")),
             ("SESSION_SIGNING_KEY_FILE", &file("sessions.pem")),
+            ("TRUST_BUNDLE_FILE", &file("trust.json")),
             ("CODE_MASTER_KEY", KEY),
             ("CODE_BASE_URL", "https://id.example"),
             ("RATE_LIMIT_ENABLED", "false"),

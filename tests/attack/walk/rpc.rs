@@ -1,7 +1,9 @@
 //! The RPCs.
 
 use mintmark_auth::{DEFAULT_ISSUER, SigningKey, TokenSource, audience, scope};
+use mintmark_control_plane::grpc::PreflightTokenRpc;
 use mintmark_ids::{ServiceName, TenantId};
+use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
 use mintmark_wire::directory::v1::GetPublicationRequest;
 use mintmark_wire::envoy::service::ratelimit::v3::RateLimitRequest;
 use prost::Message;
@@ -55,6 +57,10 @@ fn callers(stage: &Stage) -> Vec<Caller> {
         caller("elsewhere", service(&theirs, &all)),
         caller("gateway", token(&gateway, audience::RESOLVER, &ours, &[scope::DIRECTORY_READ])),
         caller("limited", token(&stage.tokens, audience::RATELIMIT, &ours, &[scope::RATELIMIT_CHECK])),
+        caller(
+            "console",
+            token(&stage.console_tokens(), audience::REGISTRY, &ours, &[scope::TOKENS_EXCHANGE]),
+        ),
         caller("envoy", Stage::bearer(&stage.envoy_credential)),
         caller("publisher*", token(&gateway, audience::RESOLVER, &ours, &[scope::DIRECTORY_PUBLISH])),
     ]
@@ -67,6 +73,13 @@ async fn cell(stage: &Stage, door: &RpcDoor, caller: &Caller) -> String {
     if caller.name == "envoy" && own_rpcs().contains(door.path.as_str()) {
         let domain = ENVOY_DOMAIN.to_owned();
         messages.insert(0, RateLimitRequest { domain, ..RateLimitRequest::default() }.encode_to_vec());
+    } else if caller.name == "console" && door.path == PreflightTokenRpc::METHODS[0].path {
+        // What is presented is a credential too, and judged as one.
+        let tenant = TenantId::parse(&stage.ours.tenant).unwrap();
+        let presented = stage.tokens.for_tenant(audience::PREFLIGHT, &tenant, &[scope::JOBS_READ]);
+        let presented_token = presented.expose().to_owned();
+        let exchange = ExchangePreflightTokenRequest { presented_token, ..Default::default() };
+        messages.insert(0, exchange.encode_to_vec());
     } else if caller.name == "elsewhere" {
         // Every message of the directory that names a publication names it in its first field.
         messages.insert(0, GetPublicationRequest { batch_id: stage.ours.batch.clone() }.encode_to_vec());
@@ -85,6 +98,9 @@ async fn cell(stage: &Stage, door: &RpcDoor, caller: &Caller) -> String {
     }
     let answer = answer.unwrap();
     match caller.name {
+        "preflight" if door.service == "preflight-gateway" => {
+            assert_ne!(answer, "unauthenticated", "{}: this is what it is for", about());
+        }
         "anonymous" | "control" | "owner" | "preflight" | "publisher*" => {
             assert_eq!(answer, "unauthenticated", "{}: the wrong kind of credential", about());
         }

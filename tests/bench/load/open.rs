@@ -3,6 +3,7 @@
 //! A latency runs from the moment at which its request was due, so that a pause of the server counts for every request
 //! that would have come during it (no coordinated omission).
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -37,7 +38,8 @@ pub fn open_loop(
     for connection in 0..plan.connections {
         links.push(Link::connect(addr, requests, connection, &poll, Token(connection))?);
     }
-    let mut free: Vec<usize> = (0..links.len()).collect();
+    // In turn: a server may close a connection that it hears nothing from.
+    let mut free: VecDeque<usize> = (0..links.len()).collect();
     let mut dice = Dice(plan.seed);
     let mut outcome = Outcome::default();
     let started = Instant::now();
@@ -45,18 +47,20 @@ pub fn open_loop(
     let mut heard = started;
     let mut sending = true;
     while sending || free.len() < links.len() {
-        poll.poll(&mut events, Some(Duration::ZERO))?;
+        // With every connection taken nothing can be sent: to look again and again would take a core from the server.
+        let patience = if free.is_empty() { PATIENCE } else { Duration::ZERO };
+        poll.poll(&mut events, Some(patience))?;
         for event in &events {
             let link = &mut links[event.token().0];
             let Some(status) = link.ready()? else { continue };
             heard = Instant::now();
             outcome.record(status, link.since, heard);
-            free.push(event.token().0);
+            free.push_back(event.token().0);
         }
         let now = Instant::now();
         sending = sending && !ended(now - started);
         while sending && due <= now {
-            let Some(link) = free.pop() else { break };
+            let Some(link) = free.pop_front() else { break };
             let code = dice.below(requests.len());
             links[link].send(&requests.codes[code as usize], due)?;
             // Moments of a Poisson process: independent visitors.

@@ -5,6 +5,14 @@
 
 pub mod bundles;
 pub mod codes;
+#[expect(clippy::expect_used, reason = "a property that does not hold is a panic")]
+pub mod documents;
+#[path = "../../../crates/preflight-engine/tests/support/pdf.rs"]
+#[expect(clippy::unwrap_used, reason = "the builder of test files fails by panicking")]
+mod pdf;
+#[expect(clippy::expect_used, reason = "a property that does not hold is a panic")]
+pub mod policies;
+pub mod streams;
 pub mod tokens;
 
 #[cfg(feature = "services")]

@@ -1,8 +1,11 @@
 //! `mintmark.ratelimit.v1.RatelimitService`.
 
+use std::mem;
+
+use futures::future::{join, join_all};
 use mintmark_auth::action::CheckRateLimit;
 use mintmark_auth::{OnTenant, Permit, Principal, Tier, authorize, scope};
-use mintmark_fault::Fault;
+use mintmark_fault::{Chain, Fault};
 use mintmark_rpc::{Rpc, caller, status};
 use mintmark_service::limit::{Bucket, LimitAnswer, RejectReason};
 use mintmark_wire::ratelimit::v1::ratelimit_service_server::{RatelimitService, RatelimitServiceServer};
@@ -14,6 +17,8 @@ use crate::app::names::{Name, Namespace, Owner};
 
 /// The most that one request may cost.
 const MOST: u32 = 1_000_000;
+/// The most others that one request may come with.
+const TOGETHER: usize = 64;
 
 /// The service, and the table of what its methods need.
 pub struct RatelimitRpc {
@@ -36,12 +41,47 @@ impl RatelimitRpc {
 impl RatelimitService for RatelimitRpc {
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let who = caller(&request)?;
-        let charge = charge(request.into_inner()).map_err(status)?;
-        let permit = permit(&who, &charge.owner).map_err(status)?;
-        let judgement = self.limiter.check(&permit, &charge).await.map_err(status)?;
+        let mut message = request.into_inner();
+        let also = mem::take(&mut message.also);
+        let asked = Asked::read(&who, message).map_err(status)?;
+        if also.is_empty() {
+            return Ok(Response::new(self.judge(&asked).await.map_err(status)?));
+        }
+        if also.len() > TOGETHER || also.iter().any(|message| !message.also.is_empty()) {
+            let sentence = "a request may come with 64 others, and those with none";
+            return Err(status(Fault::invalid("TOO_MANY_REQUESTS", "also", sentence)));
+        }
+        // All of them are read before one is charged.
+        let also: Result<Vec<Asked>, Fault> =
+            also.into_iter().map(|message| Asked::read(&who, message)).collect();
+        let also = also.map_err(status)?;
+        // What they ask Redis goes together on its connection.
+        let (first, also) =
+            join(self.answer(&asked), join_all(also.iter().map(|asked| self.answer(asked)))).await;
+        Ok(Response::new(CheckResponse { also, ..first }))
+    }
+}
+
+/// A request that is well formed, and may be asked about.
+struct Asked {
+    charge: Charge,
+    permit: Permit<CheckRateLimit>,
+}
+
+impl Asked {
+    fn read(who: &Principal, message: CheckRequest) -> Result<Self, Fault> {
+        let charge = charge(message)?;
+        let permit = permit(who, &charge.owner)?;
+        Ok(Self { charge, permit })
+    }
+}
+
+impl RatelimitRpc {
+    async fn judge(&self, asked: &Asked) -> Result<CheckResponse, Fault> {
+        let judgement = self.limiter.check(&asked.permit, &asked.charge).await?;
         let limits = self.limiter.limits();
         let uncounted = |reason: wire::Reason| {
-            let limit = limits.of(charge.tier);
+            let limit = limits.of(asked.charge.tier);
             CheckResponse {
                 allowed: true,
                 limit,
@@ -52,11 +92,19 @@ impl RatelimitService for RatelimitRpc {
                 ..CheckResponse::default()
             }
         };
-        Ok(Response::new(match judgement {
+        Ok(match judgement {
             Judgement::Judged(answer) => judged(&answer),
             Judgement::PassedOpen => uncounted(wire::Reason::RedisUnavailable),
             Judgement::Off => uncounted(wire::Reason::Disabled),
-        }))
+        })
+    }
+
+    /// The same for one of several, where a failure is an answer.
+    async fn answer(&self, asked: &Asked) -> CheckResponse {
+        self.judge(asked).await.unwrap_or_else(|fault| {
+            tracing::debug!(error = %Chain(&fault), "a request could not be counted");
+            CheckResponse { reason: wire::Reason::RedisUnavailable.into(), ..CheckResponse::default() }
+        })
     }
 }
 
@@ -122,5 +170,6 @@ fn judged(answer: &LimitAnswer) -> CheckResponse {
         reset_after_ms: u64::try_from(answer.reset_after.as_millis()).unwrap_or(u64::MAX),
         refused_by: refused_by.collect(),
         reason: reason.into(),
+        also: Vec::new(),
     }
 }

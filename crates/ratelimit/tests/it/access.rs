@@ -21,6 +21,7 @@ fn message() -> CheckRequest {
         tier: Tier::Free.into(),
         cost: 1,
         passes_uncounted: false,
+        also: Vec::new(),
     }
 }
 
@@ -86,6 +87,62 @@ async fn check_refuses_a_message_that_is_not_clear() {
         assert_eq!(refusal, format!("InvalidArgument {code}"), "{message:?}");
     }
     assert_eq!(redis.ask(&["DBSIZE"]).await.unwrap(), ":0", "nothing was charged");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_of_several_judges_each_for_itself_or_charges_none() {
+    let mut redis = RedisServer::start(&[]).await.unwrap();
+    let stage = Stage::new();
+    let url = redis.url();
+    let variables = [
+        ("RATE_LIMIT_REDIS_URL", url.as_str()),
+        ("RATE_LIMIT_MAX_FREE", "3"),
+        ("RATE_LIMIT_WINDOW_SEC", "86400"),
+        ("RATE_LIMIT_REDIS_BUDGET_MS", "200"),
+    ];
+    let replica = stage.replica(&variables).await;
+    stage::ready(&stage.caller(&replica)).await;
+    redis.ask(&["FLUSHALL"]).await.unwrap();
+    let token = stage.tokens.for_tenant(audience::RATELIMIT, &tenant("acme"), &[scope::RATELIMIT_CHECK]);
+    let of = |key: &str| CheckRequest { key: key.to_owned(), ..message() };
+    let with_others = |also: Vec<CheckRequest>| with(&token, CheckRequest { also, ..message() });
+
+    // None of these charges anything, whichever of them is wrong.
+    let strange = CheckRequest { owner: "other".to_owned(), ..message() };
+    let nested = CheckRequest { also: vec![message()], ..message() };
+    for (others, refusal) in [
+        (vec![of("key_2"), strange], "NotFound NOT_FOUND"),
+        (vec![of("key_2"), CheckRequest { tier: 0, ..message() }], "InvalidArgument TIER_REQUIRED"),
+        (vec![nested], "InvalidArgument TOO_MANY_REQUESTS"),
+        (vec![message(); 65], "InvalidArgument TOO_MANY_REQUESTS"),
+    ] {
+        assert_eq!(ask(&replica, with_others(others)).await.unwrap_err(), refusal);
+    }
+    assert_eq!(redis.ask(&["DBSIZE"]).await.unwrap(), ":0", "nothing was charged");
+
+    let names = ["key_2", "key_3", "key_4", "key_5"];
+    let answer = ask(&replica, with_others(names.map(of).to_vec())).await.unwrap();
+    assert_eq!(answer.also.len(), names.len());
+    let allowed = [&answer].into_iter().chain(&answer.also).map(|one| one.allowed);
+    assert_eq!(
+        allowed.collect::<Vec<_>>(),
+        [true, true, true, false, false],
+        "three of the tenant, in order"
+    );
+    assert_eq!(answer.also[3].reason(), Reason::TenantLimit);
+    assert_eq!((answer.key_remaining, answer.also[0].key_remaining), (2, 2), "each key has its own");
+
+    redis.pause();
+    // Another tenant, which nothing is known of; who asks for one alone hears an error.
+    let token = stage.tokens.for_tenant(audience::RATELIMIT, &tenant("beta"), &[scope::RATELIMIT_CHECK]);
+    let passes =
+        CheckRequest { passes_uncounted: true, ..CheckRequest { owner: "beta".to_owned(), ..message() } };
+    let plain = CheckRequest { passes_uncounted: false, ..passes.clone() };
+    let asked = with(&token, CheckRequest { also: vec![passes], ..plain });
+    let answer = ask(&replica, asked).await.unwrap();
+    assert_eq!((answer.allowed, answer.reason()), (false, Reason::RedisUnavailable));
+    assert_eq!((answer.also[0].allowed, answer.also[0].reason()), (true, Reason::RedisUnavailable));
+    redis.resume();
 }
 
 #[tokio::test(flavor = "multi_thread")]

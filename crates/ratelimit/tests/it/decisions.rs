@@ -10,17 +10,17 @@ use mintmark_service::limit::{Bucket, RejectReason, Stranger};
 
 use crate::stage::{self, NAMESPACE, Stage, admitted, allowed, limited, request};
 
-/// A test that needs a whole window gets this much of it.
-const NEEDED: Duration = Duration::from_secs(30);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn check_of_ten_times_the_free_limit_leaves_900_to_a_pro_sibling_and_none_to_a_free_one() {
+    stage::in_one_window(60, nine_hundred_are_left).await;
+}
+
+async fn nine_hundred_are_left() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::new();
     let replica = stage.replica(&[("RATE_LIMIT_REDIS_URL", &redis.url())]).await;
     let caller = stage.caller(&replica);
     stage::ready(&caller).await;
-    stage::early_in_a_window(60, NEEDED).await;
 
     let noisy = request("acme", Tier::Free);
     assert_eq!(admitted(&caller, &noisy, 1000).await, 100, "the free limit");
@@ -50,6 +50,10 @@ async fn check_of_ten_times_the_free_limit_leaves_900_to_a_pro_sibling_and_none_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_writes_exactly_the_documented_keys_and_they_end_with_their_window() {
+    stage::in_one_window(60, documented_keys).await;
+}
+
+async fn documented_keys() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::new();
     let replica = stage.replica(&[("RATE_LIMIT_REDIS_URL", &redis.url())]).await;
@@ -59,7 +63,6 @@ async fn check_writes_exactly_the_documented_keys_and_they_end_with_their_window
     })
     .await;
     redis.ask(&["FLUSHALL"]).await.unwrap();
-    stage::early_in_a_window(60, NEEDED).await;
 
     let key = ApiKeyId::new();
     let request = LimitRequest { key: LimitKey::ApiKey(key), cost: 3, ..request("acme", Tier::Pro) };
@@ -86,12 +89,15 @@ async fn check_writes_exactly_the_documented_keys_and_they_end_with_their_window
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_charges_both_or_neither() {
+    stage::in_one_window(60, both_or_neither).await;
+}
+
+async fn both_or_neither() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::new();
     let replica = stage.replica(&[("RATE_LIMIT_REDIS_URL", &redis.url())]).await;
     let caller = stage.caller(&replica);
     stage::ready(&caller).await;
-    stage::early_in_a_window(60, NEEDED).await;
 
     let key = LimitKey::ApiKey(ApiKeyId::new());
     let by = |cost| LimitRequest { key: key.clone(), cost, ..request("acme", Tier::Free) };
@@ -105,6 +111,10 @@ async fn check_charges_both_or_neither() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_counts_strangers_apart_from_tenants() {
+    stage::in_one_window(60, strangers_apart).await;
+}
+
+async fn strangers_apart() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::new();
     let limits = [("RATE_LIMIT_REDIS_URL", redis.url()), ("RATE_LIMIT_MAX_FREE", "2".to_owned())];
@@ -112,7 +122,6 @@ async fn check_counts_strangers_apart_from_tenants() {
     let replica = stage.replica(&limits).await;
     let caller = stage.caller(&replica);
     stage::ready(&caller).await;
-    stage::early_in_a_window(60, NEEDED).await;
 
     let stranger = Stranger::of_network("203.0.113.7".parse().unwrap());
     let nobody = LimitRequest {

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use tonic::{Code, Request};
 
 use crate::envoy::proxy::Limited;
-use crate::stage::{self, Replica, Stage, early_in_a_window, tenant};
+use crate::stage::{self, Replica, Stage, tenant};
 
 fn descriptor(entries: &[(&str, &str)], hits_addend: Option<u64>) -> RateLimitDescriptor {
     let entry = |(key, value): &(&str, &str)| Entry { key: (*key).to_owned(), value: (*value).to_owned() };
@@ -90,7 +90,10 @@ async fn should_rate_limit_takes_its_own_credential_for_its_own_domains_alone() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn should_rate_limit_tells_each_descriptor_in_order_and_charges_all_or_none() {
-    early_in_a_window(3600, Duration::from_secs(30)).await;
+    stage::in_one_window(3600, all_or_none).await;
+}
+
+async fn all_or_none() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let limited = Limited::start(&redis.url(), &[]).await;
     let replica = &limited.replica;
@@ -133,7 +136,10 @@ async fn should_rate_limit_tells_each_descriptor_in_order_and_charges_all_or_non
 
 #[tokio::test(flavor = "multi_thread")]
 async fn should_rate_limit_remembers_what_is_full_and_asks_redis_no_more() {
-    early_in_a_window(3600, Duration::from_secs(30)).await;
+    stage::in_one_window(3600, what_is_full).await;
+}
+
+async fn what_is_full() {
     let mut redis = RedisServer::start(&[]).await.unwrap();
     let limited = Limited::start(&redis.url(), &[]).await;
     stage::ready(&limited.stage.caller(&limited.replica)).await;

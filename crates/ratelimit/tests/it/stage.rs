@@ -157,12 +157,21 @@ pub async fn ready(caller: &Ratelimit) {
     .await;
 }
 
-/// Waits for a moment early enough in a window of this length that a test fits into the rest of it.
-pub async fn early_in_a_window(window_secs: u64, needed: Duration) {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let window = Duration::from_secs(window_secs);
-    let into = Duration::from_nanos(u64::try_from(since.as_nanos() % window.as_nanos()).unwrap());
-    if window - into < needed {
-        tokio::time::sleep(window - into + Duration::from_millis(20)).await;
+/// Plays a scene that has to lie within one window of this length: one that failed across a window's end is played again.
+pub async fn in_one_window<F>(window_secs: u64, scene: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let window = || {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        since.as_secs() / window_secs
+    };
+    loop {
+        let began = window();
+        match tokio::spawn(scene()).await {
+            Ok(()) => return,
+            Err(failed) if window() == began => std::panic::resume_unwind(failed.into_panic()),
+            Err(_across_the_end) => {}
+        }
     }
 }

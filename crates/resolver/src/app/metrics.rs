@@ -1,20 +1,24 @@
 //! Numbers about scans and publishing, for `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mintmark_service::telemetry::meter;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::Counter;
+use opentelemetry::metrics::{Counter, Meter};
 
 use super::directory_state::DirectoryState;
 use super::verdict::Outcome;
 
-/// Counters of the scan role; their labels are made once.
-pub struct ScanMetrics {
-    scans: Counter<u64>,
-    cache_hits: Counter<u64>,
-    cache_misses: Counter<u64>,
-    labels: [[KeyValue; 1]; Outcome::ALL.len()],
+/// Counters of the scan role: numbers of our own, which whoever reads `/metrics` is shown. Looking an instrument's labels
+/// up for each scan costs more than all else that a scan counts.
+pub struct ScanMetrics(Arc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    scans: [AtomicU64; Outcome::ALL.len()],
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
 }
 
 impl ScanMetrics {
@@ -31,34 +35,60 @@ impl ScanMetrics {
                 }
             })
             .build();
-        ScanMetrics {
-            scans: meter.u64_counter("scan").with_description("scans by what they came to").build(),
-            cache_hits: meter
-                .u64_counter("scan_cache_hits")
-                .with_description("codes found in the cache, known absences included")
-                .build(),
-            cache_misses: meter
-                .u64_counter("scan_cache_misses")
-                .with_description("codes for which the database was asked")
-                .build(),
-            labels: Outcome::ALL.map(|outcome| [KeyValue::new("outcome", outcome.as_str())]),
-        }
+        let counts = Arc::new(Counts::default());
+        let of = Arc::downgrade(&counts);
+        meter
+            .u64_observable_counter("scan")
+            .with_description("scans by what they came to")
+            .with_callback(move |counter| {
+                let Some(counts) = of.upgrade() else { return };
+                for (outcome, count) in Outcome::ALL.into_iter().zip(&counts.scans) {
+                    let label = KeyValue::new("outcome", outcome.as_str());
+                    counter.observe(count.load(Ordering::Relaxed), &[label]);
+                }
+            })
+            .build();
+        let hits = "codes found in the cache, known absences included";
+        show(&meter, "scan_cache_hits", hits, &counts, |counts| &counts.cache_hits);
+        let misses = "codes for which the database was asked";
+        show(&meter, "scan_cache_misses", misses, &counts, |counts| &counts.cache_misses);
+        ScanMetrics(counts)
     }
 
     /// A scan was judged.
     pub fn scanned(&self, outcome: Outcome) {
-        self.scans.add(1, &self.labels[outcome as usize]);
+        self.0.scans[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// The cache knew the code.
     pub fn cache_hit(&self) {
-        self.cache_hits.add(1, &[]);
+        self.0.cache_hits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It did not.
     pub fn cache_miss(&self) {
-        self.cache_misses.add(1, &[]);
+        self.0.cache_misses.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// A counter that shows one of the numbers, as long as they are there.
+fn show(
+    meter: &Meter,
+    name: &'static str,
+    description: &'static str,
+    counts: &Arc<Counts>,
+    which: fn(&Counts) -> &AtomicU64,
+) {
+    let of = Arc::downgrade(counts);
+    meter
+        .u64_observable_counter(name)
+        .with_description(description)
+        .with_callback(move |counter| {
+            if let Some(counts) = of.upgrade() {
+                counter.observe(which(&counts).load(Ordering::Relaxed), &[]);
+            }
+        })
+        .build();
 }
 
 /// Counters of the directory role.

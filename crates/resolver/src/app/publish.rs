@@ -1,7 +1,7 @@
 //! Publishes chunks: digests come in, their hashes under the pepper go to the partition's table.
 //!
-//! A window of chunks is in work at once: while one is copied into the database the next ones are hashed on threads
-//! that may block. Acknowledgements leave in the order of the chunks, each after its commit.
+//! A window of chunks is in work at once: while one is copied into the database the next ones are hashed on
+//! background threads. Acknowledgements leave in the order of the chunks, each after its commit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use mintmark_auth::action::PublishCodes;
 use mintmark_codes::{CodeDigest, Pepper};
 use mintmark_fault::{Fault, Kind, Result};
 use mintmark_ids::BatchId;
-use mintmark_service::Shutdown;
+use mintmark_service::{Shutdown, spawn_background};
 use ring::digest::{SHA256, digest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -116,7 +116,7 @@ async fn start(
     };
     let first_serial = check(&publication, &chunk)?;
     let (id, fence) = (publication.id, chunk.fence);
-    let hashing = tokio::task::spawn_blocking(move || prepare(id, first_serial, &chunk, &pepper));
+    let hashing = spawn_background(move || prepare(id, first_serial, &chunk, &pepper));
     Ok((publication, fence, hashing))
 }
 

@@ -20,16 +20,16 @@ use super::pages;
 use crate::app::verdict::{Activation, Unit, Verdict};
 
 /// The answer to a scan of the link `uri`, whose query is passed on to the brand's destination.
-pub fn answer(verdict: &Verdict, reader: Reader, code: &Code, uri: &Uri) -> HttpResponse {
+pub fn answer(verdict: &Verdict, reader: Reader<'_>, code: &Code, uri: &Uri) -> HttpResponse {
     let mut response = match (verdict, reader.form) {
         (Verdict::Genuine(unit, activation), Form::Page) => {
             let query = uri.query().unwrap_or_default();
             let destination = if stays(unit, *activation) { None } else { redirect(unit, query) };
-            destination.unwrap_or_else(|| pages::genuine(reader.language, unit, *activation, code))
+            destination.unwrap_or_else(|| pages::genuine(reader.language(), unit, *activation, code))
         }
-        (Verdict::Recalled(unit, at), Form::Page) => pages::recalled(reader.language, unit, *at, code),
-        (Verdict::Unknown, Form::Page) => pages::unknown(reader.language),
-        (Verdict::Unconfirmed, Form::Page) => pages::unconfirmed(reader.language),
+        (Verdict::Recalled(unit, at), Form::Page) => pages::recalled(reader.language(), unit, *at, code),
+        (Verdict::Unknown, Form::Page) => pages::unknown(reader.language()),
+        (Verdict::Unconfirmed, Form::Page) => pages::unconfirmed(reader.language()),
         (verdict, Form::Json) => json(verdict, uri),
     };
     if matches!(verdict, Verdict::Unconfirmed) {
@@ -39,7 +39,7 @@ pub fn answer(verdict: &Verdict, reader: Reader, code: &Code, uri: &Uri) -> Http
 }
 
 /// The answer to a confirmation: people are sent back to the link, so that loading the page again confirms nothing.
-pub fn confirmed(verdict: &Verdict, reader: Reader, code: &Code, uri: &Uri) -> HttpResponse {
+pub fn confirmed(verdict: &Verdict, reader: Reader<'_>, code: &Code, uri: &Uri) -> HttpResponse {
     let back = uri.path_and_query().and_then(|link| HeaderValue::from_str(link.as_str()).ok());
     match (verdict, reader.form, back) {
         (Verdict::Genuine(..), Form::Page, Some(back)) => {
@@ -56,9 +56,9 @@ fn stays(unit: &Unit, activation: Activation) -> bool {
 }
 
 /// The answer to what is neither a code nor a link.
-pub fn malformed(fault: Fault, reader: Reader) -> HttpResponse {
+pub fn malformed(fault: Fault, reader: Reader<'_>) -> HttpResponse {
     match reader.form {
-        Form::Page => pages::malformed(reader.language, fault.field_name().unwrap_or_default()),
+        Form::Page => pages::malformed(reader.language(), fault.field_name().unwrap_or_default()),
         Form::Json => HttpResponse::from_error(Problem(fault)),
     }
 }

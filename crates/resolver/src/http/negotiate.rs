@@ -6,21 +6,22 @@ use super::language::Language;
 
 /// Who reads an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct Reader<'a> {
     /// The form that they read.
     pub form: Form,
-    /// The language of what people read.
-    pub language: Language,
+    languages: &'a str,
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     /// What the headers of a request ask for.
-    pub fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &'a HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        Reader {
-            form: Form::preferred(text(ACCEPT)),
-            language: Language::preferred(text(ACCEPT_LANGUAGE).unwrap_or_default()),
-        }
+        Reader { form: Form::preferred(text(ACCEPT)), languages: text(ACCEPT_LANGUAGE).unwrap_or_default() }
+    }
+
+    /// The language of what people read; found out only where they do, since most scans are redirects.
+    pub fn language(self) -> Language {
+        Language::preferred(self.languages)
     }
 }
 
@@ -36,8 +37,13 @@ pub enum Form {
 impl Form {
     /// JSON when it is named and nothing that a browser shows is preferred to it; a wildcard alone means the page.
     pub fn preferred(accept: Option<&str>) -> Self {
+        let accept = accept.unwrap_or_default();
+        // Browsers never name it, and nearly all scans are theirs.
+        if !accept.bytes().any(|byte| byte.eq_ignore_ascii_case(&b'j')) {
+            return Form::Page;
+        }
         let (mut json, mut page) = (0, 0);
-        for range in accept.unwrap_or_default().split(',') {
+        for range in accept.split(',') {
             let (media, parameters) = range.split_once(';').unwrap_or((range, ""));
             let media = media.trim();
             let weight = weight(parameters);

@@ -54,7 +54,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 async fn welcome(request: HttpRequest) -> HttpResponse {
-    answers::welcome(Reader::of(request.headers()).language)
+    answers::welcome(Reader::of(request.headers()).language())
 }
 
 /// What browsers ask for unbidden.

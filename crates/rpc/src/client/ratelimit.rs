@@ -1,24 +1,22 @@
-use std::sync::Arc;
+mod together;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mintmark_auth::{ServiceToken, Tier, TokenSource, audience, scope};
-use mintmark_fault::Fault;
+use mintmark_auth::{Tier, TokenSource};
 use mintmark_ids::{ApiKeyId, TenantId};
 use mintmark_service::StartError;
 use mintmark_service::config::{AppEnv, Reader};
 use mintmark_service::limit::{
-    Bucket, DEFAULT_KEY_IDS, FailMode, KeyLabel, LimitAnswer, LimitMetrics, RATE_LIMIT_UNAVAILABLE,
-    RejectReason, Stranger,
+    Bucket, DEFAULT_KEY_IDS, FailMode, KeyLabel, LimitAnswer, LimitMetrics, RejectReason, Stranger,
 };
 use mintmark_wire::ratelimit::v1::ratelimit_service_client::RatelimitServiceClient;
 use mintmark_wire::ratelimit::v1::{self as wire, CheckRequest, CheckResponse};
 use tokio::runtime::Handle;
-use tonic::transport::Channel;
-use tonic::{Response, Status};
 
+use self::together::{Asker, Undecided};
 use crate::breaker::Breaker;
-use crate::status::is_ours;
-use crate::{authorized, connect_lazy, fault_of};
+use crate::connect_lazy;
 
 /// The tenant of tokens for calls about somebody without a tenant.
 const NOBODY: &str = "nobody";
@@ -120,11 +118,9 @@ pub fn metric_key_ids(reader: &mut Reader) -> Option<usize> {
 pub struct Ratelimit(Arc<Inner>);
 
 struct Inner {
-    client: RatelimitServiceClient<Channel>,
-    tokens: TokenSource,
+    asker: Arc<Asker>,
     nobody: TenantId,
     policy: LimitPolicy,
-    breaker: Breaker,
     metrics: LimitMetrics,
 }
 
@@ -137,80 +133,57 @@ impl Ratelimit {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new(url: &str, tokens: TokenSource, policy: LimitPolicy) -> Result<Self, StartError> {
-        let channel = connect_lazy(url, &Handle::current())?;
+        let home = Handle::current();
+        let channel = connect_lazy(url, &home)?;
         let nobody = TenantId::parse(NOBODY).map_err(|error| {
             StartError::new("the tenant of anonymous calls is not a tenant id").caused_by(error)
         })?;
-        Ok(Self(Arc::new(Inner {
+        let asker = Asker {
             client: RatelimitServiceClient::new(channel),
             tokens,
-            nobody,
-            policy,
+            budget: policy.budget,
             breaker: Breaker::default(),
-            metrics: LimitMetrics::new(policy.metric_key_ids),
-        })))
+            home,
+            gathered: Mutex::default(),
+        };
+        let metrics = LimitMetrics::new(policy.metric_key_ids);
+        Ok(Self(Arc::new(Inner { asker: Arc::new(asker), nobody, policy, metrics })))
     }
 
-    /// Has one request counted and judged.
+    /// Has one request counted and judged. Requests of one tenant that come at once go together.
     pub async fn check(&self, request: &LimitRequest) -> Decision {
         let inner = &*self.0;
-        if !inner.breaker.lets_through() {
+        if !inner.asker.breaker.lets_through() {
             return inner.nobody_counts(request);
         }
-        let call = authorized(message(request), &inner.token(&request.owner), inner.policy.budget);
-        let mut client = inner.client.clone();
-        match tokio::time::timeout(inner.policy.budget, client.check(call)).await {
-            Ok(Ok(response)) => {
-                inner.breaker.answered();
-                inner.decision(request, response)
-            }
-            Ok(Err(status)) => inner.failed(request, &status),
-            Err(_elapsed) => inner.away(request, "it did not answer within RATE_LIMIT_BUDGET_MS"),
+        let tenant = match &request.owner {
+            Owner::Tenant(tenant) => tenant,
+            Owner::Stranger(_) => &inner.nobody,
+        };
+        match inner.asker.ask(tenant, message(request)).await {
+            Ok(response) => inner.decision(request, &response),
+            Err(Undecided::Uncountable(retry_after)) => Decision::Unavailable { retry_after },
+            Err(Undecided::Away) => inner.nobody_counts(request),
         }
     }
 }
 
 impl Inner {
-    fn token(&self, owner: &Owner) -> ServiceToken {
-        let tenant = match owner {
-            Owner::Tenant(tenant) => tenant,
-            Owner::Stranger(_) => &self.nobody,
-        };
-        self.tokens.for_tenant(audience::RATELIMIT, tenant, &[scope::RATELIMIT_CHECK])
-    }
-
-    fn decision(&self, request: &LimitRequest, response: Response<CheckResponse>) -> Decision {
-        let response = response.into_inner();
+    fn decision(&self, request: &LimitRequest, response: &CheckResponse) -> Decision {
         match (response.allowed, response.reason()) {
             // The service has counted these itself.
             (true, wire::Reason::RedisUnavailable) => Decision::PassedOpen,
+            (false, wire::Reason::RedisUnavailable) => Decision::Unavailable { retry_after: RETRY_AFTER },
             (true, wire::Reason::Disabled) => Decision::Off,
-            (true, _) => Decision::Allowed(answer(&response)),
+            (true, _) => Decision::Allowed(answer(response)),
             (false, wire::Reason::TenantLimit | wire::Reason::KeyLimit) => {
-                Decision::Limited(answer(&response))
+                Decision::Limited(answer(response))
             }
-            (false, reason) => self.away(request, reason.as_str_name()),
+            (false, reason) => {
+                self.asker.away(reason.as_str_name());
+                self.nobody_counts(request)
+            }
         }
-    }
-
-    fn failed(&self, request: &LimitRequest, status: &Status) -> Decision {
-        let fault = fault_of(status);
-        if is_ours(status) && fault.code() == RATE_LIMIT_UNAVAILABLE {
-            // The service is there, has decided, and has counted it.
-            self.breaker.answered();
-            return Decision::Unavailable { retry_after: fault.retry_delay().unwrap_or(RETRY_AFTER) };
-        }
-        self.away(request, &describe(&fault))
-    }
-
-    /// Nobody has decided, and this failure counts against the limiter.
-    fn away(&self, request: &LimitRequest, why: &str) -> Decision {
-        if self.breaker.failed() {
-            tracing::warn!(error = why, mode = ?self.policy.mode, "the rate limiter is away");
-        } else {
-            tracing::debug!(error = why, "the rate limiter gave no decision");
-        }
-        self.nobody_counts(request)
     }
 
     fn nobody_counts(&self, request: &LimitRequest) -> Decision {
@@ -227,10 +200,6 @@ impl Inner {
         self.metrics.rejected(tier, label, RejectReason::RedisUnavailable);
         Decision::Unavailable { retry_after: RETRY_AFTER }
     }
-}
-
-fn describe(fault: &Fault) -> String {
-    mintmark_fault::Chain(fault).to_string()
 }
 
 fn message(request: &LimitRequest) -> CheckRequest {
@@ -254,6 +223,7 @@ fn message(request: &LimitRequest) -> CheckRequest {
         tier: tier.into(),
         cost: request.cost,
         passes_uncounted: request.passes_uncounted,
+        also: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use mintmark_service::config::Secret;
 use mintmark_service::limit::Stranger;
 use mintmark_service::telemetry::{SecurityEvent, security_event};
 
-use super::limit::Judged;
+use super::limit::{Brought, Judged};
 use super::{Row, Shared};
 use crate::{Access, Credentials, Limit};
 
@@ -60,7 +60,7 @@ impl Taken {
         };
         match access {
             Access::Public | Access::Signed => None,
-            Access::ControlToken | Access::Session => of(&self.bearer),
+            Access::ControlToken | Access::Session | Access::Preflight => of(&self.bearer),
             Access::SessionOrKey => of(&self.bearer).or_else(|| of(&self.api_key)),
         }
     }
@@ -115,7 +115,7 @@ fn take_bearer(request: &mut ServiceRequest) -> Result<Option<Secret>, Fault> {
     }
 }
 
-fn bearer(value: &HeaderValue) -> Option<Secret> {
+pub(crate) fn bearer(value: &HeaderValue) -> Option<Secret> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && is_token(token)).then(|| Secret::new(token.to_owned()))
 }
@@ -131,7 +131,10 @@ pub(super) async fn admit(
     let presented = counting.and_then(|_| credentials.name(row.access));
     let judged = judge(shared, row.access, credentials).await;
     if let Some(counting) = counting {
-        counting.charge(row.limit, presented, &judged, request).await?;
+        let signed_for = shared.signed_for.as_ref().filter(|_| row.access == Access::Signed);
+        let signed_for = signed_for.and_then(|verify| verify(request.request()));
+        let brought = Brought { credential: presented, signed_for };
+        counting.charge(row.limit, brought, &judged, request).await?;
     }
     if let Some(principal) = judged? {
         request.extensions_mut().insert(principal);

@@ -8,6 +8,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use mintmark_auth::{Principal, Tier};
 use mintmark_fault::Fault;
+use mintmark_ids::TenantId;
 use mintmark_service::limit::{
     KeyLabel, LimitAnswer, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit,
     uncountable,
@@ -15,10 +16,13 @@ use mintmark_service::limit::{
 use mintmark_service::network::{Network, visitor_address};
 
 use super::unverified::Unverified;
-use crate::limit::{Charge, Key, Limit, Limiter, Limits, Owner, Verdict};
+use crate::limit::{Budget, Charge, Key, Limit, Limiter, Limits, Owner, Verdict};
 
 /// Whoever is nobody has the least.
 const NOBODYS: Tier = Tier::Free;
+/// We gave the URL away ourselves, in answer to a request that was counted, and how many a pack has follows from the pack:
+/// whoever fetches it is not to be refused for a tier that is about requests.
+const SIGNED: Tier = Tier::Enterprise;
 
 /// What all rows of a limited edge share.
 pub(crate) struct Counting {
@@ -30,6 +34,14 @@ pub(crate) struct Counting {
 
 /// What the gate made of a request: somebody, nobody in particular (the row asks for no credential), or a refusal.
 pub(super) type Judged = Result<Option<Principal>, Fault>;
+
+/// What a credential that the gate does not judge says of a request, before it is charged.
+pub(super) struct Brought {
+    /// The name of the credential, whatever it is worth.
+    pub credential: Option<Stranger>,
+    /// The tenant whose object a signed URL leads to, where its signature is good.
+    pub signed_for: Option<TenantId>,
+}
 
 /// What the answer to a counted request says about its limits.
 struct Told(RateLimitFields);
@@ -45,31 +57,36 @@ impl Counting {
         }
     }
 
-    /// Charges a request for whoever it was found to come from. `presented` names the credential that it brought.
+    /// Charges a request for whoever it was found to come from.
     pub(super) async fn charge(
         &self,
         limit: Limit,
-        presented: Option<Stranger>,
+        brought: Brought,
         judged: &Judged,
         request: &ServiceRequest,
     ) -> Result<(), Fault> {
         let nobody = |name: Stranger| (Owner::Stranger(name.clone()), Key::Stranger(name), NOBODYS);
-        let (owner, key, tier) = match (judged, presented) {
+        let mut budget = Budget::Requests;
+        let (owner, key, tier) = match (judged, brought.credential, brought.signed_for) {
             // Who this is could not be found out, and nothing is done for it: there is nobody to charge.
-            (Err(fault), _) if fault.kind().http_status() >= 500 => return Ok(()),
-            (Ok(Some(principal)), presented) => {
+            (Err(fault), ..) if fault.kind().http_status() >= 500 => return Ok(()),
+            (Ok(Some(principal)), presented, _) => {
                 verified(principal, presented.unwrap_or_else(|| self.network(request)))
             }
-            (Err(_), Some(credential)) => {
+            (Err(_), Some(credential), _) => {
                 self.unverified
                     .charge(&self.network(request))
                     .map_err(|full| self.refused_here(full, request))?;
                 nobody(credential)
             }
-            (Ok(None) | Err(_), _) => nobody(self.network(request)),
+            (Ok(None), _, Some(tenant)) => {
+                budget = Budget::Downloads;
+                (Owner::Tenant(tenant), Key::Stranger(name_of_url(request)), SIGNED)
+            }
+            (Ok(None) | Err(_), ..) => nobody(self.network(request)),
         };
         let passes_uncounted = limit == Limit::Counted;
-        match self.limiter.charge(Charge { owner, key, tier, passes_uncounted }).await {
+        match self.limiter.charge(Charge { budget, owner, key, tier, passes_uncounted }).await {
             Verdict::Passes(answer) => {
                 if let Some(answer) = answer {
                     tell(request, &answer.quotas());
@@ -114,6 +131,11 @@ fn verified(principal: &Principal, credential: Stranger) -> (Owner, Key, Tier) {
             (Owner::Tenant(caller.tenant().clone()), Key::Stranger(credential), caller.tier())
         }
     }
+}
+
+/// Its signature makes it a credential.
+fn name_of_url(request: &ServiceRequest) -> Stranger {
+    Stranger::of_credential(request.uri().path_and_query().map_or("", |url| url.as_str()))
 }
 
 fn refused(answer: &LimitAnswer, request: &ServiceRequest) -> Fault {

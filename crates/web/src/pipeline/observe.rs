@@ -56,7 +56,13 @@ pub(super) fn log(fault: &Fault) {
     let (code, field) = (fault.code(), fault.field_name());
     match fault.kind() {
         Kind::Internal => tracing::error!(code, error = %Chain(fault), "request failed"),
-        Kind::Unavailable => tracing::warn!(code, error = %Chain(fault), "request could not be served"),
+        // An outage refuses every request: one line says so, and then one a minute. The metrics count them all.
+        Kind::Unavailable => match telemetry::unavailable_line(code) {
+            Some(held_back) => {
+                tracing::warn!(code, held_back, error = %Chain(fault), "request could not be served");
+            }
+            None => tracing::debug!(code, error = %Chain(fault), "request could not be served"),
+        },
         _ => tracing::debug!(code, field, "request refused"),
     }
 }

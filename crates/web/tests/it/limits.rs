@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mintmark_auth::Tier;
+use mintmark_ids::TenantId;
 use mintmark_service::limit::{Bucket, LimitAnswer, RejectReason, Stranger};
 use mintmark_service::telemetry::metrics_text;
 use mintmark_web::{
-    Access, BoxFuture, Charge, Key, Limit, Limiter, Limits, Owner, Route, Verdict, no_content,
+    Access, BoxFuture, Budget, Charge, Key, Limit, Limiter, Limits, Owner, Route, Verdict, no_content,
 };
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -76,7 +77,8 @@ fn network(address: &str) -> Stranger {
 
 fn nobody(name: Stranger) -> Charge {
     let owner = Owner::Stranger(name.clone());
-    Charge { owner, key: Key::Stranger(name), tier: Tier::Free, passes_uncounted: false }
+    let budget = Budget::Requests;
+    Charge { budget, owner, key: Key::Stranger(name), tier: Tier::Free, passes_uncounted: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +165,40 @@ async fn request_is_charged_to_whoever_was_verified() {
         assert_eq!(fake.last(), nobody(network(name)), "{lines:?}");
     }
     assert!(fake.asked.lock().unwrap().is_empty(), "each request was charged once");
+    edge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signed_url_that_verified_is_charged_to_its_tenant_apart_and_any_other_to_its_network() {
+    let fake = Fake::new(Verdict::Passes(None));
+    let limits = Limits {
+        limiter: fake.clone(),
+        unverified: 1,
+        window: Duration::from_secs(60),
+        trusted_proxies: Vec::new(),
+    };
+    let verify = |request: &actix_web::HttpRequest| {
+        let tenant = request.match_info().query("path").split('/').next()?;
+        (request.query_string() == "signature=good").then(|| TenantId::parse(tenant).ok())?
+    };
+    let edge = TestEdge::start_with(|edge| edge.limits(limits).signed_for(verify)).await;
+    let get = async |path: &str| Client::new().get(edge.url(path)).send().await.unwrap().status().as_u16();
+    for path in ["/files/acme/a.zip?signature=good", "/files/acme/b.zip?signature=good"] {
+        assert_eq!(get(path).await, 200);
+        let charge = Charge {
+            budget: Budget::Downloads,
+            owner: Owner::Tenant(TenantId::parse("acme").unwrap()),
+            key: Key::Stranger(Stranger::of_credential(path)),
+            tier: Tier::Enterprise,
+            passes_uncounted: false,
+        };
+        assert_eq!(fake.last(), charge, "each URL has a bucket of its own");
+    }
+    // A bad signature, and a good one where none is asked for.
+    for path in ["/files/acme/a.zip?signature=bad", "/files/acme/a.zip", "/headers?signature=good"] {
+        assert_eq!(get(path).await, 200);
+        assert_eq!(fake.last(), nobody(network("127.0.0.1")), "{path}");
+    }
     edge.stop().await;
 }
 

@@ -1,11 +1,10 @@
 //! A real Envoy, and a real upstream behind it.
 
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mintmark_auth::envoy::{self, IssuedEnvoyCredential};
-use mintmark_devstack::{free_port, tools};
+use mintmark_devstack::{Process, free_port, tools};
 use reqwest::Response;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
@@ -63,22 +62,14 @@ impl Limited {
 /// Everything that reached the upstream.
 pub type Seen = Arc<Mutex<Vec<String>>>;
 
-/// An Envoy before an upstream. It ends with this.
+/// An Envoy before an upstream. It ends with this, and with the process of the test.
 pub struct Proxy {
-    process: Child,
+    _process: Process,
     client: reqwest::Client,
     base: String,
     /// The heads of the requests that came through.
     pub seen: Seen,
     _folder: TempDir,
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _gone = self.process.kill();
-        let _reaped = self.process.wait();
-    }
 }
 
 impl Proxy {
@@ -97,17 +88,18 @@ impl Proxy {
         tokio::spawn(serve(upstream, Arc::clone(&seen)));
         let program =
             tools::find("envoy").unwrap_or_else(|| panic!("Envoy is missing: run `make setup-test`"));
-        let process = Command::new(program)
-            .arg("-c")
-            .arg(&file)
-            .args(["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let file = file.to_str().unwrap();
+        let words = ["-c", file, "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"];
+        let process = Process::spawn(&program, &words, &[], &folder.path().join("envoy.log")).unwrap();
         mintmark_service::install_crypto();
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        let proxy =
-            Self { process, client, base: format!("http://127.0.0.1:{port}/"), seen, _folder: folder };
+        let proxy = Self {
+            _process: process,
+            client,
+            base: format!("http://127.0.0.1:{port}/"),
+            seen,
+            _folder: folder,
+        };
         let listens = crate::within(Duration::from_secs(60), || async {
             TcpStream::connect(("127.0.0.1", port)).await.is_ok()
         });

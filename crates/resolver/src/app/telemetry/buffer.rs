@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use super::ScanEvent;
 use super::segment::MAX_ROWS;
 
-/// Rows that wait at most; about 8 MB.
-const CAPACITY: usize = 65_536;
+/// Rows that wait at most; about 32 MB. At 60,000 scans a second it outlasts a disk that stands still for four.
+const CAPACITY: usize = 262_144;
 
 /// A bounded buffer with many ends for scans and one for the writer.
 #[derive(Default)]

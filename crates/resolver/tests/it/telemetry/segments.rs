@@ -50,10 +50,10 @@ async fn rows_beyond_the_buffer_are_counted() {
     let (telemetry, tasks) =
         Telemetry::start(&DbConfig::new(db.url("resolver_scan")), None, &context).unwrap();
     let before = dropped("buffer_full");
-    (0..90_000).for_each(|number| telemetry.record(event(number % 65_536)));
-    // The buffer holds 65,536, and the writer may have taken one segment out of it.
+    (0..300_000).for_each(|number| telemetry.record(event(number % 65_536)));
+    // The buffer holds 262,144, and the writer may have taken one segment out of it.
     let lost = dropped("buffer_full") - before;
-    assert!((90_000 - 65_536 - 10_000..=90_000 - 65_536).contains(&lost), "{lost}");
+    assert!((300_000 - 262_144 - 10_000..=300_000 - 262_144).contains(&lost), "{lost}");
     tasks.finish().await.unwrap();
 }
 
