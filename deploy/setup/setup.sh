@@ -76,6 +76,8 @@ missing_packages() {
     postgres_bin >/dev/null || echo postgresql
     # It holds the server's program too; the package redis-server would also start one.
     redis_server >/dev/null || echo redis-tools
+    # `make contract` runs the contract's commands as they are written.
+    command -v curl >/dev/null || echo curl
     # Tells whether the process in a stale lock file of Postgres still lives.
     command -v ps >/dev/null || echo procps
     if [ "$want" = test ] && { ! envoy_is_there || { ! go_tools_are_there && ! usable_go >/dev/null; }; }; then
@@ -99,6 +101,8 @@ missing_packages() {
     if [ "$want" = bench ]; then
         # The baseline of redirects; the benchmark starts it with a configuration of its own.
         [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || echo nginx
+        # The baseline of preflight: pdfinfo, pdffonts and pdfimages.
+        command -v pdfimages >/dev/null || echo poppler-utils
     fi
     if [ "$want" = check ]; then
         command -v npm >/dev/null || echo nodejs npm

@@ -14,10 +14,10 @@ mod export;
 mod load;
 mod mint;
 mod nginx;
-mod person;
 #[path = "../../crates/preflight-engine/tests/support/pdf.rs"]
 #[expect(clippy::unwrap_used, reason = "the builder of test files fails by panicking")]
 mod pdf;
+mod person;
 mod pgbench;
 mod preflight;
 mod preflight_queue;

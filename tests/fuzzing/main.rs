@@ -57,6 +57,11 @@ fn control_answers_any_bytes() {
 }
 
 #[test]
+fn gateway_answers_any_bytes() {
+    exercise("gateway", targets::gateway::run, 2_000);
+}
+
+#[test]
 fn grpc_answers_any_bytes() {
     exercise("grpc", targets::grpc::run, 1_500);
 }

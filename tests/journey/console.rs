@@ -222,5 +222,5 @@ fn judge(seen: &Value, console: &Console) {
     let text = |name: &str| pages.iter().find(|page| page["name"] == name).unwrap()["text"].as_str().unwrap();
     assert!(text("job").contains("Pass") && text("job").contains("digital-print"), "{}", text("job"));
     assert!(text("jobs").contains("s3://ppos-storage/incoming/validate.pdf"), "{}", text("jobs"));
-    assert!(text("strict").contains("Errors") && text("strict").contains("Page 1"), "{}", text("strict"));
+    assert!(text("strict").contains("Errors") && text("strict").contains("X0003"), "{}", text("strict"));
 }

@@ -70,9 +70,8 @@ const SERVICE: &[&str] = &[
 
 /// The preflight gateway has no codes, makes none, and never reads a PDF itself: the engine's library gives it types and
 /// policies, its program the facts.
-const GATEWAY: &[&str] = &[
-    "ids", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire", "preflight-engine",
-];
+const GATEWAY: &[&str] =
+    &["ids", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc", "wire", "preflight-engine"];
 
 /// The resolver recognises codes and can never make one: it is not linked with `minting`.
 const RESOLVER: &[&str] =

@@ -106,9 +106,12 @@ impl PreflightGrant {
         let scopes: Vec<&'static str> = scope::PREFLIGHT.into_iter().filter(kept).collect();
         if scopes.is_empty() {
             let required = asked.and_then(|asked| asked.0.first()).copied().unwrap_or_default();
-            return Err(Fault::forbidden("FORBIDDEN", "the presented token has none of the scopes asked for")
-                .with("requiredScope", required)
-                .with("grantedScopes", json!(presented.scopes())));
+            return Err(Fault::forbidden(
+                "FORBIDDEN",
+                "the presented token has none of the scopes asked for",
+            )
+            .with("requiredScope", required)
+            .with("grantedScopes", json!(presented.scopes())));
         }
         Ok(PreflightGrant {
             tenant: presented.tenant().clone(),
@@ -144,7 +147,8 @@ fn presented_here(presented: &ServiceCaller, tenant: &TenantId) -> Result<()> {
         return Err(Fault::internal("a token of another audience was taken for a PREFLIGHT_JWT"));
     }
     if presented.tenant() != tenant {
-        let sentence = "the presented PREFLIGHT_JWT is another tenant's: name its own tenant, or present another token";
+        let sentence =
+            "the presented PREFLIGHT_JWT is another tenant's: name its own tenant, or present another token";
         return Err(Fault::forbidden("TENANT_MISMATCH", sentence));
     }
     Ok(())

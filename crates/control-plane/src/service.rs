@@ -80,10 +80,8 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
     let tokens = TokenSource::new(ServiceName::ControlPlane, keys.identity.clone(), &config.issuer);
 
     let trust = trust(&config.trust_bundle, context)?;
-    let presented = ServiceVerifier::new(trust.clone(), audience::PREFLIGHT);
-    let preflight_tokens = PreflightTokens::new(pool.clone(), tokens.clone(), presented.clone());
-    let gateway = Preflight::new(&config.preflight_gateway_url)?;
-    let preflight_sync = PreflightSync::new(pool.clone(), gateway, tokens.clone(), presented);
+    let (preflight_tokens, preflight_sync) =
+        preflight(&pool, &tokens, trust.clone(), &config.preflight_gateway_url)?;
     let directory = Directory::new(&config.directory_url, tokens.clone())?;
     let limits = limits(config.limits, config.trusted_proxies, &tokens, context)?;
     let base = config.code_base;
@@ -162,6 +160,19 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         .bind(config.grpc_addr, context)
         .await?;
     Ok(Service { http_addr: http.addr, grpc_addr: grpc.addr, http, grpc, worker, context: context.clone() })
+}
+
+/// What makes PREFLIGHT_JWTs, and what takes preflight jobs over; both judge tokens that are presented to them.
+fn preflight(
+    pool: &Pool,
+    tokens: &TokenSource,
+    trust: TrustStore,
+    gateway_url: &str,
+) -> Result<(PreflightTokens, PreflightSync), StartError> {
+    let presented = ServiceVerifier::new(trust, audience::PREFLIGHT);
+    let gateway = Preflight::new(gateway_url)?;
+    let made = PreflightTokens::new(pool.clone(), tokens.clone(), presented.clone());
+    Ok((made, PreflightSync::new(pool.clone(), gateway, tokens.clone(), presented)))
 }
 
 /// Who may sign what, looked at each second.

@@ -136,15 +136,10 @@ fn negatives(right: &Surroundings) -> Result<usize, Failure> {
 
 /// Prints one line; 1 where it failed.
 fn judge(name: &str, about: &str, good: bool, result: &str) -> usize {
-    if good {
-        screen::step(
-            &format!("{name}  {about}"),
-            &format!("pass: {result}").trim_end_matches([':', ' ']).to_owned(),
-        );
-        return 0;
-    }
-    screen::miss(&format!("{name}  {about}"), &format!("FAIL: {result}"));
-    1
+    let verdict = if good { "pass" } else { "FAIL" };
+    let result = if result.is_empty() { verdict.to_owned() } else { format!("{verdict}: {result}") };
+    screen::check(good, &format!("{name}  {about}"), &result);
+    usize::from(!good)
 }
 
 impl Surroundings {

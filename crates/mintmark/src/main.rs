@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, TokenCommand};
+use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -27,9 +27,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => run(demo::demo(&cli.home, &options)),
         Command::Contract => run(contract::contract(&cli.home)),
         Command::Preflight(options) => return preflight::command(&options),
-        Command::Token(TokenCommand::Control) => token::control(),
-        Command::Token(TokenCommand::Envoy) => token::envoy(),
-        Command::Token(TokenCommand::Preflight(options)) => run(token::preflight(&cli.home, &options)),
+        Command::Token(wanted) => run(token::make(&cli.home, &wanted)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,9 +15,9 @@ pub fn step(what: &str, result: &str) {
     println!("  ✓ {what:<34} {result}");
 }
 
-/// Prints one step that did not give what it should.
-pub fn miss(what: &str, result: &str) {
-    println!("  ✗ {what:<34} {result}");
+/// Prints one check of a list: whether it holds, what it was, and what came of it.
+pub fn check(good: bool, what: &str, result: &str) {
+    println!("  {} {what:<42} {result}", if good { '✓' } else { '✗' });
 }
 
 /// Prints a plain line, indented under the steps.

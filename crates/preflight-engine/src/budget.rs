@@ -26,6 +26,8 @@ pub struct Budgets {
     pub form_executions: u64,
     /// Distinct elements kept of one page; more are counted, not described.
     pub page_elements: usize,
+    /// The same of the whole file: so many are some 40 to 60 MB of JSON, and the program prints at most 64 MiB.
+    pub total_elements: usize,
     /// Objects visited while walking trees (pages, outlines, name trees, resources).
     pub objects: u64,
     /// Depth of nested `q`.
@@ -44,6 +46,7 @@ impl Default for Budgets {
             form_depth: 28,
             form_executions: 200_000,
             page_elements: 4_000,
+            total_elements: 120_000,
             objects: 2_000_000,
             graphics_states: 1_000,
         }

@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod budget;
-pub mod envelope;
 pub mod content;
 pub mod decode;
+pub mod envelope;
 pub mod facts;
 pub mod policy;
 pub mod read;

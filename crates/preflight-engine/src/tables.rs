@@ -92,6 +92,8 @@ pub struct Tables {
     pub prepress: Vec<PrepressUse>,
     pub(crate) readers: Readers,
     pub(crate) metrics: HashMap<usize, Rc<FontMetrics>>,
+    /// Elements kept of the pages so far.
+    pub(crate) elements: usize,
     /// Bytes of samples that may still be looked at for being white.
     pub(crate) sample_bytes: u64,
     /// Fingerprints of tint transforms that are objects of their own.
@@ -121,6 +123,7 @@ impl Tables {
             prepress: Vec::new(),
             readers,
             metrics: HashMap::new(),
+            elements: 0,
             sample_bytes: MAX_SAMPLE_BYTES,
             tints: HashMap::new(),
             images: HashMap::new(),

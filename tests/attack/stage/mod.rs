@@ -251,13 +251,21 @@ async fn start_scan(db: &TestDb) -> SocketAddr {
     addr
 }
 
-/// It has no buckets: who may name a file is decided before anybody looks for it.
+/// Its one bucket has one file, of a tenant that no other service knows.
 async fn start_gateway(db: &TestDb, folder: &Path) -> (SocketAddr, SocketAddr) {
+    let bucket = folder.join("bucket");
+    std::fs::create_dir_all(bucket.join("fuzzed")).unwrap();
+    std::fs::write(bucket.join("fuzzed/a.pdf"), b"%PDF-1.7").unwrap();
+    let buckets = format!(
+        r#"{{"fuzz-bucket": {{"store": "file://{}", "tenants": {{"fuzzed": ["fuzzed/"]}}}}}}"#,
+        bucket.display()
+    );
     let config = read(
         &[
             ("PREFLIGHT_HTTP_ADDR", "127.0.0.1:0"),
             ("PREFLIGHT_GRPC_ADDR", "127.0.0.1:0"),
             ("PREFLIGHT_DATABASE_URL", &db.url("preflight_gateway")),
+            ("PREFLIGHT_BUCKETS", &buckets),
             ("TRUST_BUNDLE_FILE", folder.join("trust.json").to_str().unwrap()),
             ("RATE_LIMIT_ENABLED", "false"),
         ],

@@ -133,7 +133,9 @@ fn must_be(door: &Door, caller: &Caller) -> Option<(&'static [&'static str], &'s
     let is_administration = door.template.starts_with("/v1/admin/");
     match (door.access, caller.name) {
         (Access::Public | Access::Signed, _) => None,
-        (Access::Preflight, "preflight") => Some((&["in", "404"], "a token with all scopes, and no such job")),
+        (Access::Preflight, "preflight") => {
+            Some((&["in", "404"], "a token with all scopes, and no such job"))
+        }
         (Access::Preflight, _) => Some((&["401"], "the wrong kind of credential")),
         (Access::ControlToken, "control") => Some((&["in"], "the operator may")),
         (Access::ControlToken, _) | (_, "anonymous" | "control" | "service" | "preflight") => {

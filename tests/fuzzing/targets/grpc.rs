@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use mintmark_auth::{audience, scope};
 use mintmark_ids::TenantId;
+use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
 use mintmark_wire::directory::v1::*;
 use mintmark_wire::envoy::service::ratelimit::v3::RateLimitRequest;
+use mintmark_wire::preflight::v1 as preflight;
 use mintmark_wire::ratelimit::v1::CheckRequest;
 use prost::Message;
 use tonic::Code;
@@ -42,7 +44,13 @@ pub fn run(data: &[u8]) {
     assert!(!own_fault.contains(&code), "{}", about());
     // A credential of Envoy's opens its own domains, and the message says which one it is about.
     let elsewhere = own_rpcs().contains(door.path.as_str()) && code == Code::PermissionDenied;
-    assert!(code != Code::Unauthenticated && (code != Code::PermissionDenied || elsewhere), "{}", about());
+    // What is presented for an exchange is a credential too, and made of the fuzzed bytes.
+    let presented = door.path.ends_with("/ExchangePreflightToken") && code == Code::Unauthenticated;
+    assert!(
+        (code != Code::Unauthenticated || presented) && (code != Code::PermissionDenied || elsewhere),
+        "{}",
+        about()
+    );
     if !well_formed {
         assert_eq!(code, Code::InvalidArgument, "{}", about());
     }
@@ -55,11 +63,14 @@ fn rightful_metadata(stage: &Stage, door: &RpcDoor) -> MetadataMap {
     }
     let (audience, scopes) = match door.service {
         "ratelimit" => (audience::RATELIMIT, &[scope::RATELIMIT_CHECK][..]),
+        "preflight-gateway" => (audience::PREFLIGHT, &scope::PREFLIGHT[..]),
+        "control-plane" => (audience::REGISTRY, &[scope::TOKENS_EXCHANGE][..]),
         _ => (audience::RESOLVER, DIRECTORY),
     };
     // Somebody's own tenant: what is published or recalled there disturbs nobody.
     let tenant = TenantId::parse("fuzzed").unwrap_or_else(|error| panic!("{error}"));
-    Stage::bearer(stage.tokens.for_tenant(audience, &tenant, scopes).expose())
+    let source = if audience == audience::REGISTRY { stage.console_tokens() } else { stage.tokens.clone() };
+    Stage::bearer(source.for_tenant(audience, &tenant, scopes).expose())
 }
 
 /// Whether the message is one of the method's request type; then it must print as it is read.
@@ -75,6 +86,20 @@ fn reads_itself(path: &str, message: &[u8]) -> bool {
         "GetPublication" => check::<GetPublicationRequest>(message),
         "PullScans" => check::<PullScansRequest>(message),
         "Check" => check::<CheckRequest>(message),
+        "ExchangePreflightToken" => check::<ExchangePreflightTokenRequest>(message),
+        "CreateJob" => check::<preflight::CreateJobRequest>(message),
+        "GetJob" => check::<preflight::GetJobRequest>(message),
+        "ListJobs" => check::<preflight::ListJobsRequest>(message),
+        "GetReport" => check::<preflight::GetReportRequest>(message),
+        "UpdateJob" => check::<preflight::UpdateJobRequest>(message),
+        "CancelJob" => check::<preflight::CancelJobRequest>(message),
+        "ListPolicies" => check::<preflight::ListPoliciesRequest>(message),
+        "GetPolicy" => check::<preflight::GetPolicyRequest>(message),
+        "PutPolicy" => check::<preflight::PutPolicyRequest>(message),
+        "DeletePolicy" => check::<preflight::DeletePolicyRequest>(message),
+        "GetMetrics" => check::<preflight::GetMetricsRequest>(message),
+        "ReportTelemetry" => check::<preflight::ReportTelemetryRequest>(message),
+        "ListChangedJobs" => check::<preflight::ListChangedJobsRequest>(message),
         "ShouldRateLimit" => check::<RateLimitRequest>(message),
         other => panic!("{path}: say in tests/fuzzing/targets/grpc.rs what {other} takes"),
     }

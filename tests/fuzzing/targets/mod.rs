@@ -18,6 +18,8 @@ pub mod tokens;
 #[cfg(feature = "services")]
 pub mod control;
 #[cfg(feature = "services")]
+pub mod gateway;
+#[cfg(feature = "services")]
 pub mod grpc;
 #[cfg(feature = "services")]
 mod http;

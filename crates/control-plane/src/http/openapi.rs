@@ -15,7 +15,8 @@ use utoipa_swagger_ui::Config;
 
 use super::{
     admin, api_keys, audit_exports, batches, brands, events, exports, memberships, objects, operations,
-    preflight_sync, preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users, wellknown,
+    preflight_sync, preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users,
+    wellknown,
 };
 
 pub(super) fn routes() -> Vec<Route> {

@@ -6,9 +6,10 @@ use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::TenantId;
+use mintmark_service::config::Secret;
 use mintmark_web::{Access, Answer, Caller, List, OptionalBody, Page, QueryOf, Route, UpstreamToken};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, OpenApi, ToSchema};
+use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::preflight_sync::{FailedTenant, PreflightSync, Scope, Synced, SyncedTenant};
@@ -129,7 +130,7 @@ pub struct FailureView {
 }
 
 /// Which jobs.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RegistryParams {
@@ -206,7 +207,7 @@ async fn sync(
     body: OptionalBody<SyncBody>,
 ) -> Answer {
     let scope = body.0.unwrap_or_default().scope()?;
-    let synced = sync.sync(&who, scope, upstream.as_ref().map(|token| token.expose())).await?;
+    let synced = sync.sync(&who, scope, upstream.as_ref().map(Secret::expose)).await?;
     Ok(HttpResponse::Ok().json(SyncView::from(synced)))
 }
 

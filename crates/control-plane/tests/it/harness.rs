@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use diesel_async::SimpleAsyncConnection;
-use mintmark_auth::{
-    DEFAULT_ISSUER, Grant, SigningKey, TrustBundle, TrustedKey, audience, control, scope,
-};
+use mintmark_auth::{DEFAULT_ISSUER, Grant, SigningKey, TrustBundle, TrustedKey, audience, control, scope};
 use mintmark_control_plane::{Config, build};
 use mintmark_db::{DbConfig, Pool};
 use mintmark_devstack::testdb::{self, TestDb};

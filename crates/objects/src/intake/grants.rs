@@ -28,7 +28,7 @@ pub(super) struct BucketGrant {
 #[derive(Clone)]
 pub(super) enum Place {
     Folder(PathBuf),
-    Bucket(BucketConfig),
+    Bucket(Box<BucketConfig>),
 }
 
 impl fmt::Debug for Place {
@@ -82,7 +82,7 @@ impl IntakeConfig {
             let place = match written.store.as_str() {
                 "s3" => {
                     let url = format!("s3://{bucket}");
-                    Place::Bucket(variables.clone().checked(reader, name, &url)?)
+                    Place::Bucket(Box::new(variables.clone().checked(reader, name, &url)?))
                 }
                 url => match folder(url) {
                     Ok(folder) => Place::Folder(folder),

@@ -151,6 +151,8 @@ pub(super) struct Painted {
 /// What was gathered so far.
 pub(super) struct Collector {
     media: Bounds,
+    /// Elements that earlier pages left of the file's budget.
+    left_of_file: usize,
     keys: HashMap<Key, usize>,
     places: Vec<Places>,
     left_off: HashSet<u64>,
@@ -166,9 +168,10 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(media: Bounds) -> Self {
+    pub(super) fn new(media: Bounds, left_of_file: usize) -> Self {
         Self {
             media,
+            left_of_file,
             keys: HashMap::new(),
             places: Vec::new(),
             left_off: HashSet::new(),
@@ -225,13 +228,17 @@ impl Collector {
         let known = self.keys.len();
         let index = match self.keys.get(&key) {
             Some(index) => *index,
-            None if known < meter.budgets.page_elements => {
+            None if known < meter.budgets.page_elements.min(self.left_of_file) => {
                 self.keys.insert(key, known);
-                self.places.push(Places::default());
+                self.places.push(Places { count: 0, first: Vec::with_capacity(1) });
                 known
             }
             None => {
-                meter.hit("page_elements", meter.budgets.page_elements as u64, Some(page));
+                if known < meter.budgets.page_elements {
+                    meter.hit("total_elements", meter.budgets.total_elements as u64, None);
+                } else {
+                    meter.hit("page_elements", meter.budgets.page_elements as u64, Some(page));
+                }
                 let unknown = self.left_off.len() >= MAX_LEFT_OFF
                     || self.left_off.insert(self.left_off_hasher.hash_one(&key));
                 self.left_off_count += u64::from(unknown);

@@ -130,13 +130,14 @@ struct Walker<'a, 't> {
 /// Fonts that resources name are registered in `tables` by this walk, on every page that it walks.
 pub fn walk<'a>(page: &Page<'a>, sheet: &Sheet, tables: &mut Tables, meter: &Meter) -> PageContent {
     let media = Bounds::new(sheet.media);
+    let left = meter.budgets.total_elements.saturating_sub(tables.elements);
     let mut walker = Walker {
         xref: page.xref(),
         sheet: *sheet,
         trim: Bounds::new(sheet.trim),
         tables,
         meter,
-        out: Collector::new(media),
+        out: Collector::new(media, left),
         resources: HashMap::new(),
         forms: HashMap::new(),
         kept_bytes: 0,
@@ -153,7 +154,9 @@ pub fn walk<'a>(page: &Page<'a>, sheet: &Sheet, tables: &mut Tables, meter: &Met
     let group = walker.page_group(page.raw());
     walker.walk_page(page);
     walker.look_at_pale_images();
-    PageContent { group, ..walker.out.finish() }
+    let content = walker.out.finish();
+    tables.elements += content.elements.len();
+    PageContent { group, ..content }
 }
 
 impl<'a> Walker<'a, '_> {

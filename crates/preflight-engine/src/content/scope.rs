@@ -124,6 +124,11 @@ impl<'a> Walker<'a, '_> {
         let hidden = scope.hidden || layering.off || alpha_zero || outside;
         let bounds = area.unwrap_or(if work.clipped.is_empty() { work.bounds } else { work.clipped });
         if !hidden {
+            // Of a colour in an Indexed or Pattern space the inking names the base; the space itself is used too.
+            let colour = if work.inking.stroke { &run.state.stroke } else { &run.state.fill };
+            if let (Some(_), Some(space)) = (&work.inking.values, colour.space) {
+                self.tables.use_space(space);
+            }
             if let Some(space) = work.inking.space {
                 self.tables.use_space(space);
             }

@@ -10,8 +10,8 @@ mod page;
 mod resource;
 
 pub use document::{
-    Action, Claim, Damage, Document, EmbeddedFile, Encryption, File, Layer, Layers, LimitHit, Metadata, OutputIntent,
-    PrepressUse, ProcessingStep, Xmp,
+    Action, Claim, Damage, Document, EmbeddedFile, Encryption, File, Layer, Layers, LimitHit, Metadata,
+    OutputIntent, PrepressUse, ProcessingStep, Xmp,
 };
 pub use element::{Element, ElementKind, Operation, Paint, Place, Places};
 pub use page::{Annotation, Boxes, Counts, Group, Page};

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{
     POLICY_SCHEMA, Policy, RuleUse, Severity,
-    check::pdfx::{X1A, X3, X4, listed},
+    check::listed::{X1A, X3, X4, listed},
     gwg,
 };
 
@@ -40,7 +40,7 @@ fn listed_checks(id: &str, standard: &str) -> Policy {
         summary: format!(
             "What most often breaks {standard}, by a list of checks. It is not a certification of conformance."
         ),
-        rules: listed(standard),
+        rules: [vec![RuleUse::new("D0001", Severity::Error)], listed(standard)].concat(),
     }
 }
 

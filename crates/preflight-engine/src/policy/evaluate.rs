@@ -72,10 +72,10 @@ fn judge(rule: Option<&Rule>, item: &RuleUse, scene: &Scene<'_>) -> Outcome {
             if scene.facts.file.readable || rule.reads == Reads::File || matches!(rule.id, "R0001" | "D0003")
             {
                 check(scene, item, &mut outcome);
+                cut(rule, scene.facts, &mut outcome);
             } else {
                 outcome.cannot("The file could not be opened.");
             }
-            cut(rule, scene.facts, &mut outcome);
         }
     }
     outcome

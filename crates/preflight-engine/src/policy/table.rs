@@ -49,12 +49,16 @@ fn write_findings(out: &mut dyn Write, report: &Report, colour: bool) -> fmt::Re
         return Ok(());
     }
     writeln!(out, "\n{:<9}{:<7}{:>5} {:<15}What", "Severity", "Rule", "Page", "  At mm")?;
-    for rule in &report.rules {
-        for finding in report.findings.iter().filter(|finding| finding.rule == rule.rule) {
-            write_finding(out, finding, colour)?;
-        }
-        if rule.left_off > 0 {
-            writeln!(out, "{:<9}{:<7}and {} more", "", rule.rule, thousands(rule.left_off))?;
+    // What must be mended comes first.
+    for severity in [Severity::Error, Severity::Warning] {
+        for rule in &report.rules {
+            let of_rule = |finding: &&Finding| finding.rule == rule.rule && finding.severity == severity;
+            for finding in report.findings.iter().filter(of_rule) {
+                write_finding(out, finding, colour)?;
+            }
+            if rule.left_off > 0 && rule.severity.unwrap_or(Severity::Error) == severity {
+                writeln!(out, "{:<9}{:<7}and {} more", "", rule.rule, thousands(rule.left_off))?;
+            }
         }
     }
     Ok(())
@@ -87,13 +91,25 @@ fn write_finding(out: &mut dyn Write, finding: &Finding, colour: bool) -> fmt::R
     Ok(())
 }
 
+/// Reasons, each once, with the rules that it stopped.
 fn write_not_evaluated(out: &mut dyn Write, report: &Report) -> fmt::Result {
-    let reasons = report
-        .rules
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for rule in &report.rules {
+        for reason in &rule.not_evaluated {
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, rules)) => rules.push(&rule.rule),
+                None => reasons.push((reason, vec![&rule.rule])),
+            }
+        }
+    }
+    let lines: Vec<(&str, String)> = reasons
         .iter()
-        .filter(|rule| !rule.not_evaluated.is_empty())
-        .flat_map(|rule| rule.not_evaluated.iter().map(move |reason| (rule.rule.as_str(), reason)));
-    write_list(out, "Not evaluated", reasons)
+        .map(|(reason, rules)| match rules.as_slice() {
+            [rule] => (*rule, (*reason).to_owned()),
+            rules => ("", format!("{reason} It stopped {}.", rules.join(", "))),
+        })
+        .collect();
+    write_list(out, "Not evaluated", lines.iter().map(|(head, text)| (*head, text)))
 }
 
 fn write_list<'a>(
@@ -261,8 +277,9 @@ in the specification of the Ghent Workgroup; what we take for granted is in ever
 - `E` a violation is an error, `W` a warning, with the limits behind it in the rule's units; `149/224` is the limit of
   errors and of warnings; `–` the variant does not ask the rule.
 - *In italics*: not evaluated by this version. A policy with such a rule never says `pass`.
-- R0001 makes the listed checks of PDF/X-4 (policy `pdfx-4-listed`), which is no certification. R0037 is no check: it says
-  that scaling factor and viewing distance apply to the limits.
+- R0001 makes the listed checks of PDF/X-4 (policy `pdfx-4-listed`), which is no certification. Of ISO 19593-1, which
+  R0001 names too in packaging (15 to 21), R1001 and R1002 are what is checked. R0037 is no check: it
+  says that scaling factor and viewing distance apply to the limits.
 - R1001 in 15 to 17 needs the job's product type, without which it is not evaluated; R1002 there is asked of product types
   whose own variant asks it, and of jobs that state none.
 ";

@@ -90,6 +90,10 @@ impl<'s, 'a> Scan<'s, 'a> {
     /// The entries of a dictionary that were not seen before, each with its reference.
     fn fresh(&mut self, dict: &Dict<'a>) -> Vec<(Object<'a>, Option<ObjRef>)> {
         let mut fresh = Vec::new();
+        // Thousands of pages share one dictionary.
+        if !self.visited.first(dict) {
+            return fresh;
+        }
         for (_, item) in dict.entries() {
             if !self.source.meter.object() {
                 break;

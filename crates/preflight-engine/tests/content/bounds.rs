@@ -88,6 +88,17 @@ fn distinct_elements_beyond_the_budget_are_counted() {
 }
 
 #[test]
+fn elements_of_all_pages_together_have_a_budget() {
+    let content: String = (0..30).map(|step| format!("{step} w 0 0 m 9 9 l S ")).collect();
+    let mut doc = doc(&content);
+    doc.pages = vec![doc.pages[0].clone(); 3];
+    let (facts, hits) = limited(&doc, &Budgets { total_elements: 50, ..Budgets::default() });
+    assert_eq!(hits, ["total_elements"]);
+    let kept: Vec<_> = facts.pages.iter().map(|page| (page.elements.len(), page.elements_left_off)).collect();
+    assert_eq!(kept, [(30, 0), (20, 10), (0, 30)]);
+}
+
+#[test]
 fn matrices_without_bound_give_numbers_still() {
     let facts = facts(&format!(
         "{} 1 w 0 0 m 9 9 l S",

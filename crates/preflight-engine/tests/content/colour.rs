@@ -67,6 +67,7 @@ fn indexed_colour_is_given_in_its_base() {
     let element = only(&facts);
     assert_eq!(space(&facts, element).family, Family::DeviceCMYK);
     assert_eq!(element.paint.values.as_deref(), Some(&[0.0, 1.0, 0.0, 1.0][..]));
+    assert!(facts.spaces.iter().filter(|space| space.family == Family::Indexed).all(|space| space.used));
 }
 
 #[test]

@@ -135,7 +135,7 @@ fn every_rule_has_good_and_bad_fixtures() {
     for rule in mintmark_preflight_engine::policy::rules::all().filter(|rule| rule.not_yet().is_none()) {
         let truths = |truth: Truth| cases.iter().any(|case| case.rule == rule.id && case.truth == truth);
         assert!(truths(Truth::Good), "{} has no good fixture", rule.id);
-        // R0037 is no check, and X0010 is about encryption, which our writer does not do.
+        // R0037 is no check, and X0010 is about encryption: `oracles.rs` has qpdf do that.
         assert!(truths(Truth::Bad) || matches!(rule.id, "R0037" | "X0010"), "{} has no bad fixture", rule.id);
     }
 }

@@ -104,6 +104,9 @@ impl Policies {
     /// 404; 409 `POLICY_NAME_TAKEN` when it is one of ours.
     pub async fn withdraw(&self, who: &Principal, name: &str) -> Result<()> {
         let permit = permit::<WritePreflight>(who)?;
+        if !is_policy(name) {
+            return Err(Fault::not_found("policy"));
+        }
         not_ours(name)?;
         let mut conn = self.pool.get().await?;
         transaction("policy.withdraw", &mut conn, async |conn: &mut AsyncPgConnection| {

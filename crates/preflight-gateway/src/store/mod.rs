@@ -19,7 +19,8 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::TenantId;
 use mintmark_jobs::{JobKind, JobPermit};
 
-/// Leave to touch the rows of one tenant. Implemented for permits alone, which only the policy and a job's claim can make.
+/// Leave to touch the rows of one tenant. Implemented for permits, which only the policy and a job's claim can make, and for
+/// [`running::Buried`], by which a job that its queue gives up is closed.
 pub trait Mandate: Send + Sync {
     /// Whose rows.
     fn tenant(&self) -> &TenantId;

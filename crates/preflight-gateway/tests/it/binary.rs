@@ -97,7 +97,8 @@ async fn worker_without_a_layer_of_the_sandbox_does_not_start_in_production_and_
         assert!(begun.elapsed() < Duration::from_secs(30), "the worker is not ready");
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
-    let metrics = reqwest::get(format!("http://127.0.0.1:{ops}/metrics")).await.unwrap().text().await.unwrap();
+    let metrics =
+        reqwest::get(format!("http://127.0.0.1:{ops}/metrics")).await.unwrap().text().await.unwrap();
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert_eq!(health["notes"]["sandbox"], "partial, without landlock (the kernel has none)");

@@ -14,7 +14,8 @@ async fn copied(stage: &Stage) -> Value {
     let digital = stage.get("/api/preflight/policies/digital-print").await.expect(200);
     let mut document = digital["document"].clone();
     let members = document.as_object_mut().unwrap();
-    (members.remove("id"), members.remove("version"));
+    members.remove("id");
+    members.remove("version");
     document
 }
 

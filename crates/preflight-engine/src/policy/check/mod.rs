@@ -3,6 +3,7 @@
 pub(super) mod binding;
 pub(super) mod document;
 pub(super) mod images;
+pub(super) mod listed;
 pub(super) mod pages;
 pub(super) mod pdfx;
 pub(super) mod product;

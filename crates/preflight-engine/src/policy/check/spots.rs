@@ -21,6 +21,9 @@ const SUFFIXES: [&str; 20] = [
     "XGC", "EC",
 ];
 
+/// Different alternates of one tint transform that are told from one another.
+const ALTERNATES: usize = 100;
+
 /// Spot names that page elements use, each with the first one.
 fn spots<'a>(scene: &Scene<'a>, out: &mut Outcome) -> BTreeMap<&'a str, Seen<'a>> {
     let mut spots = BTreeMap::new();
@@ -65,22 +68,16 @@ pub(in crate::policy) fn number(scene: &Scene<'_>, item: &RuleUse, out: &mut Out
     }
 }
 
-/// Pairs of different names for which `alike` holds.
-fn pairs(scene: &Scene<'_>, out: &mut Outcome, alike: fn(&str, &str) -> bool, says: &str) {
-    let spots = spots(scene, out);
-    let names: Vec<&str> = spots.keys().copied().collect();
-    // Names beyond this many make more pairs than anybody reads; what is left off is said.
-    for (index, first) in names.iter().take(500).enumerate() {
-        for second in names.iter().take(500).skip(index + 1).filter(|second| alike(first, second)) {
-            let message = format!("The spot colours {} and {} {says}.", named(first), named(second));
-            out.push(Found { count: 1, ..Found::element(&spots[second], message) });
-        }
+/// Names by a key that alike ones share. Long lists of long names are somebody's attack: each is looked at once.
+fn grouped<'a>(names: &[&'a str], key: impl Fn(&str) -> String) -> Vec<Vec<&'a str>> {
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        groups.entry(key(name)).or_default().push(name);
     }
-    if names.len() > 500 {
-        out.cannot(format!("Of {} spot names the first 500 were compared.", names.len()));
-    }
+    groups.into_values().filter(|group| group.len() > 1).collect()
 }
 
+/// A name's stem, and its suffix where it has one.
 fn stem(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once(' ') {
         Some((stem, suffix)) if SUFFIXES.contains(&suffix) => (stem, Some(suffix)),
@@ -88,21 +85,46 @@ fn stem(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn differ_in_suffix(first: &str, second: &str) -> bool {
-    let ((first_stem, first_suffix), (second_stem, second_suffix)) = (stem(first), stem(second));
-    first_suffix != second_suffix && first_stem.to_lowercase() == second_stem.to_lowercase()
+/// Pairs that differ in their suffix alone: of a group the first name and each with another suffix than its.
+fn differ_in_suffix<'a>(names: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    let groups = grouped(names, |name| stem(name).0.to_lowercase());
+    let pairs = groups.iter().flat_map(|group| {
+        let others = group.iter().skip(1).filter(|other| stem(other).1 != stem(group[0]).1);
+        others.map(|other| (group[0], *other))
+    });
+    pairs.collect()
 }
 
-fn differ_in_spelling(first: &str, second: &str) -> bool {
-    first.to_lowercase() == second.to_lowercase() || first.nfc().eq(second.nfc())
+/// Pairs that differ in case alone, or in normalisation alone: of a group the first name and each other.
+fn differ_in_spelling<'a>(names: &[&'a str]) -> BTreeSet<(&'a str, &'a str)> {
+    let by_case = grouped(names, str::to_lowercase);
+    let by_form = grouped(names, |name| name.nfc().collect());
+    let pairs = by_case.iter().chain(&by_form);
+    pairs.flat_map(|group| group.iter().skip(1).map(|other| (group[0], *other))).collect()
+}
+
+fn report<'a>(
+    spots: &BTreeMap<&'a str, Seen<'a>>,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    says: &str,
+    out: &mut Outcome,
+) {
+    for (first, second) in pairs {
+        let message = format!("The spot colours {} and {} {says}.", named(first), named(second));
+        out.push(Found { count: 1, ..Found::element(&spots[second], message) });
+    }
 }
 
 pub(in crate::policy) fn suffixes(scene: &Scene<'_>, _: &RuleUse, out: &mut Outcome) {
-    pairs(scene, out, differ_in_suffix, "differ in their suffix alone");
+    let spots = spots(scene, out);
+    let names: Vec<&str> = spots.keys().copied().collect();
+    report(&spots, differ_in_suffix(&names), "differ in their suffix alone", out);
 }
 
 pub(in crate::policy) fn spellings(scene: &Scene<'_>, _: &RuleUse, out: &mut Outcome) {
-    pairs(scene, out, differ_in_spelling, "differ in case or Unicode normalisation alone");
+    let spots = spots(scene, out);
+    let names: Vec<&str> = spots.keys().copied().collect();
+    report(&spots, differ_in_spelling(&names), "differ in case or Unicode normalisation alone", out);
 }
 
 pub(in crate::policy) fn twins(scene: &Scene<'_>, _: &RuleUse, out: &mut Outcome) {
@@ -121,28 +143,30 @@ pub(in crate::policy) fn twins(scene: &Scene<'_>, _: &RuleUse, out: &mut Outcome
             spaces.entry(index).or_insert((space, seen));
         }
     }
-    let spaces: Vec<(&Space, Seen<'_>)> = spaces.into_values().collect();
+    // By tint transform: the first space of each alternate, with which later ones are compared.
+    let mut known: BTreeMap<&str, Vec<&Space>> = BTreeMap::new();
     let mut told = BTreeSet::new();
-    for (index, (first, _)) in spaces.iter().enumerate() {
-        if first.tint_transform.is_none() || first.base.is_none() {
-            let name = first.colorants.first().map_or("", String::as_str);
+    for (space, seen) in spaces.into_values() {
+        let name = space.colorants.first().map_or("", String::as_str);
+        let (Some(tint), Some(_)) = (&space.tint_transform, space.base) else {
             out.cannot(format!("The alternate or tint transform of {} could not be read.", named(name)));
             continue;
-        }
-        for (second, seen) in spaces.iter().skip(index + 1) {
-            let names = (&first.colorants[0], &second.colorants[0]);
-            if names.0 != names.1
-                && first.tint_transform == second.tint_transform
-                && alternate_equal(scene.facts, first.base, second.base, 0)
-                && told.insert(names)
-            {
-                let message = format!(
-                    "The spot colours {} and {} have equal alternates and tint transforms.",
-                    named(names.0),
-                    named(names.1)
-                );
-                out.push(Found { count: 1, ..Found::element(seen, message) });
+        };
+        let alike = known.entry(tint).or_default();
+        match alike.iter().find(|first| alternate_equal(scene.facts, first.base, space.base, 0)) {
+            Some(first) if first.colorants != space.colorants => {
+                if told.insert((&first.colorants[0], name)) {
+                    let message = format!(
+                        "The spot colours {} and {} have equal alternates and tint transforms.",
+                        named(&first.colorants[0]),
+                        named(name)
+                    );
+                    out.push(Found { count: 1, ..Found::element(&seen, message) });
+                }
             }
+            Some(_) => {}
+            None if alike.len() < ALTERNATES => alike.push(space),
+            None => out.cannot("One tint transform has more alternates than are compared."),
         }
     }
 }
@@ -188,21 +212,31 @@ pub(in crate::policy) fn all(scene: &Scene<'_>, _: &RuleUse, out: &mut Outcome) 
 mod tests {
     use super::*;
 
+    fn suffix(first: &str, second: &str) -> bool {
+        !differ_in_suffix(&[first, second]).is_empty()
+    }
+
+    fn spelling(first: &str, second: &str) -> bool {
+        !differ_in_spelling(&[first, second]).is_empty()
+    }
+
     #[test]
     fn suffix_is_one_of_the_list_after_a_space() {
-        assert!(differ_in_suffix("PANTONE 185 C", "PANTONE 185 U"));
-        assert!(differ_in_suffix("PANTONE 185", "Pantone 185 CVC"));
-        assert!(!differ_in_suffix("PANTONE 185 C", "pantone 185 C"), "that is R0022");
-        assert!(!differ_in_suffix("PANTONE 185 C", "PANTONE 186 C"));
-        assert!(!differ_in_suffix("PANTONE 185 C", "PANTONE 185 X"));
-        assert!(!differ_in_suffix("PANTONE 185C", "PANTONE 185U"), "no space");
-        assert!(!differ_in_suffix("PANTONE 185 c", "PANTONE 185"), "suffixes are capitals");
+        assert!(suffix("PANTONE 185 C", "PANTONE 185 U"));
+        assert!(suffix("PANTONE 185", "Pantone 185 CVC"));
+        assert!(!suffix("PANTONE 185 C", "pantone 185 C"), "that is R0022");
+        assert!(!suffix("PANTONE 185 C", "PANTONE 186 C"));
+        assert!(!suffix("PANTONE 185 C", "PANTONE 185 X"));
+        assert!(!suffix("PANTONE 185C", "PANTONE 185U"), "no space");
+        assert!(!suffix("PANTONE 185 c", "PANTONE 185"), "suffixes are capitals");
+        let three = ["PANTONE 1 C", "Pantone 1 C", "pantone 1 U"];
+        assert_eq!(differ_in_suffix(&three), [("PANTONE 1 C", "pantone 1 U")]);
     }
 
     #[test]
     fn spelling_is_case_or_normalisation() {
-        assert!(differ_in_spelling("Gold", "GOLD"));
-        assert!(differ_in_spelling("Gr\u{fc}n", "Gru\u{308}n"));
-        assert!(!differ_in_spelling("Gold", "Gold 2"));
+        assert!(spelling("Gold", "GOLD"));
+        assert!(spelling("Gr\u{fc}n", "Gru\u{308}n"));
+        assert!(!spelling("Gold", "Gold 2"));
     }
 }

@@ -1,7 +1,7 @@
 //! Rules of what a job states of its product, and of any document.
 
 use super::{
-    super::check::{document, pdfx, product},
+    super::check::{document, listed, product},
     Kind, Parameter,
     Reads::{Content, File, Pages},
     Rule,
@@ -58,7 +58,7 @@ pub(super) const RULES: &[Rule] = &[
         "The file is the PDF/X that it claims to be (listed checks)",
         "Export the file again as the standard that it names.",
         Content,
-        pdfx::as_claimed,
+        listed::as_claimed,
     ),
     Rule::new(
         "D0004",

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        check::{binding, document, images, pages, pdfx, small, spots, steps},
+        check::{binding, document, images, listed, pages, small, spots, steps},
         gwg,
     },
     Judge, Kind, Parameter,
@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
         "Base standard (listed checks of PDF/X-4)",
         "Export the file as PDF/X-4.",
         Content,
-        pdfx::base_standard,
+        listed::base_standard,
     ),
     Rule::new(
         "R0002",

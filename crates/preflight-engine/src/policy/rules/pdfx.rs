@@ -12,7 +12,7 @@ const STANDARD: &[Parameter] = &[Parameter {
     unit: "",
     meaning: "the standard whose rules for this apply",
     required: true,
-    kind: Kind::OneOf(check::standards),
+    kind: Kind::OneOf(super::super::check::listed::standards),
 }];
 
 pub(in super::super) const RULES: &[Rule] = &[
