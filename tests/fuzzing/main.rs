@@ -62,6 +62,11 @@ fn gateway_answers_any_bytes() {
 }
 
 #[test]
+fn console_answers_any_bytes() {
+    exercise("console", targets::console::run, 1_500);
+}
+
+#[test]
 fn grpc_answers_any_bytes() {
     exercise("grpc", targets::grpc::run, 1_500);
 }

@@ -25,6 +25,10 @@ fn platform_runs_its_journey_and_finds_its_data_again() {
     }
 
     let first = home.dev_env().unwrap();
+    assert_eq!(first["MINTMARK_HOME"], home.path().canonicalize().unwrap().to_str().unwrap());
+    let programs = mintmark_tests::program("mintmark");
+    assert!(first["PATH"].starts_with(programs.parent().unwrap().to_str().unwrap()), "{}", first["PATH"]);
+
     let again = home.run(&["demo", "--units", "300"]).unwrap();
     assert!(again.status.success(), "{}{}", text(&again.stdout), text(&again.stderr));
     let second = home.dev_env().unwrap();

@@ -102,6 +102,14 @@ impl Home {
         for (name, value) in variables {
             text.push_str(&format!("export {name}='{value}'\n"));
         }
+        // So that `mintmark` is a command wherever the file was read, and speaks of this platform.
+        text.push_str(&format!("MINTMARK_HOME='{}'; export MINTMARK_HOME\n", self.root.display()));
+        let programs = std::env::current_exe()?;
+        if let Some(folder) = programs.parent().map(Path::display) {
+            text.push_str(&format!(
+                "case \":$PATH:\" in *':{folder}:'*) ;; *) PATH='{folder}':$PATH; export PATH ;; esac\n"
+            ));
+        }
         write_private(&self.path("dev.env"), &text)
     }
 }

@@ -123,6 +123,8 @@ fn a_control_token_where_none_is_wanted_is_a_security_event() {
             ("resolver-scan", "header", door("GET /"), "x-request-id"),
             ("preflight-gateway", "authorization", door("GET /api/preflight/jobs/policies"), "authorization"),
             ("preflight-gateway", "header", door("POST /api/v2/jobs"), "x-upstream-token"),
+            ("console", "header", door("GET /jobs"), "cookie"),
+            ("console", "authorization", door("GET /policies"), "authorization"),
         ] {
             let series = format!(
                 r#"security_events_total{{event="stray_control_token",place="{place}",service="{service}"}}"#

@@ -21,7 +21,7 @@ use super::{Shop, Stage, kept_channel};
 /// A row of a service's route table.
 #[derive(Clone, Debug)]
 pub struct Door {
-    /// `control-plane`, `resolver-scan` or `preflight-gateway`.
+    /// `control-plane`, `resolver-scan`, `preflight-gateway` or `console`.
     pub service: &'static str,
     /// `GET`.
     pub method: String,
@@ -78,6 +78,7 @@ pub fn every_route() -> Vec<Door> {
         ("control-plane", mintmark_control_plane::http::routes()),
         ("resolver-scan", mintmark_resolver::http::routes()),
         ("preflight-gateway", mintmark_preflight_gateway::http::routes()),
+        ("console", mintmark_console::http::routes()),
     ] {
         doors.extend(routes.iter().map(|route| door(service, route)));
     }

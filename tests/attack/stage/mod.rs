@@ -1,5 +1,5 @@
 //! The true services in this process, on a Postgres of their own: control plane, resolver directory, resolver scan, rate
-//! limiter, preflight gateway.
+//! limiter, preflight gateway, console.
 //!
 //! [`on_stage`] starts them once for the whole test binary and gives two tenants with everything a route can name. A test that
 //! changes things calls [`Stage::shop`] for a tenant of its own. [`every_route`] and [`every_rpc`] list all doors: what has
@@ -50,6 +50,8 @@ pub struct Stage {
     pub gateway: String,
     /// Its gRPC edge.
     pub gateway_grpc: SocketAddr,
+    /// The console's HTTP edge.
+    pub console: String,
     /// The limiter's gRPC edge.
     pub limiter: SocketAddr,
     /// What an Envoy presents there, for the domain [`ENVOY_DOMAIN`].
@@ -122,6 +124,7 @@ impl Stage {
         std::fs::write(folder.path().join("trust.json"), trust.to_json()).unwrap();
         std::fs::write(folder.path().join("identity.pem"), &identity_pem).unwrap();
         std::fs::write(folder.path().join("sessions.pem"), &session_pem).unwrap();
+        std::fs::write(folder.path().join("console.pem"), &console_pem).unwrap();
         let control_token = control::generate().expose_secret().to_owned();
 
         let directory = start_directory(&databases[1], folder.path()).await;
@@ -131,6 +134,7 @@ impl Stage {
         let (gateway, gateway_grpc) = start_gateway(&databases[2], folder.path()).await;
         let (control, control_grpc) =
             start_control(&databases[0], folder.path(), &control_token, directory).await;
+        let console = start_console(folder.path(), control_grpc, gateway_grpc).await;
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = http.build().unwrap();
         let identity = SigningKey::from_pem(&identity_pem).unwrap();
@@ -144,6 +148,7 @@ impl Stage {
             directory,
             gateway: format!("http://{gateway}"),
             gateway_grpc,
+            console: format!("http://{console}"),
             limiter,
             envoy_credential: envoy.credential.expose_secret().to_owned(),
             control_token,
@@ -178,6 +183,7 @@ impl Stage {
             "control-plane" => &self.control,
             "resolver-scan" => &self.scan,
             "preflight-gateway" => &self.gateway,
+            "console" => &self.console,
             other => {
                 panic!("the stage runs no HTTP edge of `{other}`: start it in tests/attack/stage/mod.rs")
             }
@@ -276,6 +282,24 @@ async fn start_gateway(db: &TestDb, folder: &Path) -> (SocketAddr, SocketAddr) {
     let (http, grpc) = (service.http_addr, service.grpc_addr);
     tokio::spawn(async move { service.serve().await.unwrap() });
     (http, grpc)
+}
+
+async fn start_console(folder: &Path, control: SocketAddr, gateway: SocketAddr) -> SocketAddr {
+    let config = read(
+        &[
+            ("CONSOLE_HTTP_ADDR", "127.0.0.1:0"),
+            ("CONSOLE_SIGNING_KEY_FILE", folder.join("console.pem").to_str().unwrap()),
+            ("TRUST_BUNDLE_FILE", folder.join("trust.json").to_str().unwrap()),
+            ("CONTROL_PLANE_GRPC_URL", &format!("http://{control}")),
+            ("PREFLIGHT_GATEWAY_GRPC_URL", &format!("http://{gateway}")),
+        ],
+        mintmark_console::config::ConsoleConfig::read,
+    );
+    let context = Context::for_tests("console");
+    let service = mintmark_console::build(config, &context).await.unwrap();
+    let addr = service.addr;
+    tokio::spawn(async move { service.serve().await.unwrap() });
+    addr
 }
 
 /// Its Redis is away: who may ask is decided before anybody counts.

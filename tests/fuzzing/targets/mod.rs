@@ -16,6 +16,8 @@ pub mod streams;
 pub mod tokens;
 
 #[cfg(feature = "services")]
+pub mod console;
+#[cfg(feature = "services")]
 pub mod control;
 #[cfg(feature = "services")]
 pub mod gateway;
