@@ -105,8 +105,15 @@ async fn the_api_takes_a_preflight_token_alone(console: &Console) {
         );
         assert!(!refused.to_string().contains(wrong), "the answer does not repeat what was sent");
     }
-    let (_, refused) = console.policies("nothing", None).await;
-    assert!(refused["detail"].as_str().unwrap().contains("jwt malformed"), "{refused:#}");
+    // In the words of the service behind it.
+    for wrong in [control.as_str(), session.as_str(), "nothing"] {
+        let (_, refused) = console.policies(wrong, None).await;
+        let gateway = format!("{}/api/preflight/jobs/policies", console.variables["MINTMARK_GATEWAY_URL"]);
+        let gateway = console.client.get(gateway).bearer_auth(wrong).send().await.unwrap();
+        assert_eq!(refused["detail"], gateway.json::<Value>().await.unwrap()["detail"]);
+        let malformed = refused["detail"].as_str().unwrap().contains("jwt malformed");
+        assert_eq!(malformed, wrong != session, "{refused:#}");
+    }
 }
 
 async fn pages_without_a_token_lead_to_the_form(console: &Console) {

@@ -1,4 +1,4 @@
-use mintmark_fault::Fault;
+use mintmark_fault::{Fault, Kind};
 
 /// Why a bearer was refused. For logs and metrics: the client hears one answer, 401 `AUTHENTICATION_REQUIRED`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -46,6 +46,23 @@ pub enum TokenError {
     /// Longer than 4096 bytes.
     #[error("jwt too long")]
     Oversize,
+}
+
+impl TokenError {
+    /// The answer of an edge that a PREFLIGHT_JWT alone opens: one to every credential that is none there. What is no JWT at
+    /// all is told so in the words of the contract's incident: whoever forwards the wrong kind of token finds out by them.
+    #[must_use]
+    pub fn where_preflight_is_wanted(self) -> Fault {
+        let fault = match self {
+            Self::Malformed | Self::ControlToken => Fault::new(
+                Kind::Unauthenticated,
+                "AUTHENTICATION_REQUIRED",
+                "jwt malformed: this needs a PREFLIGHT_JWT as the bearer token",
+            ),
+            _ => Fault::unauthenticated(),
+        };
+        fault.caused_by(self)
+    }
 }
 
 impl From<TokenError> for Fault {

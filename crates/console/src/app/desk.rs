@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mintmark_auth::{ServiceCaller, ServiceVerifier, scope};
-use mintmark_fault::{Fault, Kind, Result};
+use mintmark_auth::{ServiceCaller, ServiceVerifier, TokenError, scope};
+use mintmark_fault::{Fault, Result};
 use mintmark_ids::TenantId;
 use mintmark_rpc::client::{ControlPlane, ExchangedToken, Preflight};
 use mintmark_wire::preflight::v1::{
@@ -77,11 +77,7 @@ impl Desk {
 
     /// The token is judged here before anybody else hears of it.
     fn verify(&self, presented: &str) -> Result<ServiceCaller> {
-        self.0.verifier.verify(presented).map_err(|error| {
-            let fault = Fault::from(error);
-            let sentence = format!("{error}: send a PREFLIGHT_JWT as Authorization: Bearer");
-            Fault::new(Kind::Unauthenticated, fault.code().to_owned(), sentence).caused_by(fault)
-        })
+        self.0.verifier.verify(presented).map_err(TokenError::where_preflight_is_wanted)
     }
 
     async fn exchange(&self, caller: &ServiceCaller, presented: &str) -> Result<Arc<ExchangedToken>> {
