@@ -6,6 +6,7 @@ mod error;
 mod folder;
 mod keeper;
 mod lockfile;
+mod port;
 mod postgres;
 mod process;
 mod provision;
@@ -17,7 +18,8 @@ mod url;
 
 pub use error::DevstackError;
 pub use folder::private_folder;
+pub use port::free_port;
 pub use postgres::{PostgresOptions, PostgresServer};
-pub use process::{Process, ensure_free, free_port};
+pub use process::{Process, ensure_free};
 pub use provision::Provision;
 pub use url::unix_url;

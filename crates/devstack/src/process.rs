@@ -1,6 +1,6 @@
 //! A service as a child process, for the launcher and for journeys.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -113,18 +113,6 @@ impl Process {
             let _ = kill(Pid::from_raw(self.keeper.pid()), Signal::SIGKILL);
         }
         self.keeper.wait(Duration::from_secs(5))
-    }
-}
-
-/// A port of 127.0.0.1 that was free a moment ago.
-///
-/// # Panics
-/// When the system has no free port.
-#[must_use]
-pub fn free_port() -> u16 {
-    match TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|l| l.local_addr()) {
-        Ok(addr) => addr.port(),
-        Err(e) => panic!("the system has no free port: {e}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where each service listens. The defaults are those of the design; tests take free ports.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use crate::failure::Failure;
 
@@ -47,32 +47,26 @@ impl Default for Addresses {
 }
 
 impl Addresses {
-    /// Free ports, all different: the listeners that found them are held until the last is chosen.
-    pub fn free() -> Result<Self, Failure> {
-        let mut held = Vec::new();
-        let mut next = || -> Result<SocketAddr, Failure> {
-            let listener = TcpListener::bind(("127.0.0.1", 0))?;
-            let address = listener.local_addr()?;
-            held.push(listener);
-            Ok(address)
-        };
-        Ok(Self {
-            control_http: next()?,
-            control_grpc: next()?,
-            control_ops: next()?,
-            scan_http: next()?,
-            scan_ops: next()?,
-            directory_grpc: next()?,
-            directory_ops: next()?,
-            ratelimit_grpc: next()?,
-            ratelimit_ops: next()?,
-            gateway_http: next()?,
-            gateway_grpc: next()?,
-            gateway_ops: next()?,
-            preflight_worker_ops: next()?,
-            console_http: next()?,
-            console_ops: next()?,
-        })
+    /// Free ports, all different, and nobody else's while the launcher runs.
+    pub fn free() -> Self {
+        let next = || SocketAddr::from((Ipv4Addr::LOCALHOST, mintmark_devstack::free_port()));
+        Self {
+            control_http: next(),
+            control_grpc: next(),
+            control_ops: next(),
+            scan_http: next(),
+            scan_ops: next(),
+            directory_grpc: next(),
+            directory_ops: next(),
+            ratelimit_grpc: next(),
+            ratelimit_ops: next(),
+            gateway_http: next(),
+            gateway_grpc: next(),
+            gateway_ops: next(),
+            preflight_worker_ops: next(),
+            console_http: next(),
+            console_ops: next(),
+        }
     }
 
     /// A sentence for the first port that another program holds, before anything is started.
@@ -117,7 +111,7 @@ mod tests {
     #[test]
     fn refuse_ports_in_use_names_the_service_and_the_way_out() {
         let holder = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let mut addresses = Addresses::free().unwrap();
+        let mut addresses = Addresses::free();
         addresses.scan_http = holder.local_addr().unwrap();
         let sentence = addresses.refuse_ports_in_use().unwrap_err().to_string();
         assert!(sentence.contains("public scan service") && sentence.contains("--free-ports"), "{sentence}");

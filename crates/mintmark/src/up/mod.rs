@@ -35,7 +35,7 @@ pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {
     let mut interrupt = Interrupt::listen()?;
 
     screen::heading("Starting Mintmark");
-    let addresses = if options.free_ports { Addresses::free()? } else { Addresses::default() };
+    let addresses = if options.free_ports { Addresses::free() } else { Addresses::default() };
     addresses.refuse_ports_in_use()?;
     let keys = Keys::load_or_make(&home)?;
     screen::step("keys", &format!("{} (files of mode 0600)", home.path("keys").display()));
