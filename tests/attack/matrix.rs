@@ -71,6 +71,11 @@ impl<'a> Attackers<'a> {
             let token = self.stage.console_tokens().for_tenant(audience::REGISTRY, &tenant, &[scope]);
             return Rightful::of(token.expose(), &self.console);
         }
+        if scope::EVIDENCE.contains(&scope) {
+            let dispute = self.shop.dispute.parse().unwrap();
+            let token = self.stage.person_call(&tenant, dispute, scope);
+            return Rightful::of(token.expose(), &self.identity);
+        }
         let audience = match scope {
             scope::RATELIMIT_CHECK => audience::RATELIMIT,
             scope if scope::PREFLIGHT.contains(&scope) => audience::PREFLIGHT,

@@ -22,6 +22,7 @@ const LEGEND: &str = "\
 # service: a service token of the control plane for the directory. preflight: a PREFLIGHT_JWT.
 # publisher, revoker, reader: service tokens with one scope. elsewhere: all three, for another tenant. gateway: the
 # second service, which may only read. publisher*: its key, claiming to publish. console: it may exchange a PREFLIGHT_JWT.
+# governor: a call to the vault in the name of a person with GOVERNANCE, to read metadata.
 # Measured by tests/attack/walk.rs on running services; UPDATE_GOLDEN=1 rewrites it.
 ";
 

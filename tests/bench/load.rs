@@ -77,6 +77,9 @@ pub struct Outcome {
     pub statuses: BTreeMap<u16, u64>,
     /// Microseconds of each request, in ascending order.
     latencies: Vec<u32>,
+    /// Microseconds by which the generator itself was late: it had a free connection and did not get to send. They are part
+    /// of the latencies, and no server's.
+    late: Vec<u32>,
 }
 
 impl Outcome {
@@ -87,9 +90,12 @@ impl Outcome {
 
     /// The latency in milliseconds that this share of requests does not exceed.
     pub fn latency_ms(&self, share: f64) -> f64 {
-        let last = self.latencies.len().saturating_sub(1);
-        let at = (self.latencies.len() as f64 * share) as usize;
-        self.latencies.get(at.min(last)).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+        quantile_ms(&self.latencies, share)
+    }
+
+    /// The same of what the generator was late by itself.
+    pub fn late_ms(&self, share: f64) -> f64 {
+        quantile_ms(&self.late, share)
     }
 
     /// How many requests were answered.
@@ -108,18 +114,31 @@ impl Outcome {
         self.latencies.push(u32::try_from(micros).unwrap_or(u32::MAX));
     }
 
+    fn late(&mut self, by: Duration) {
+        self.late.push(u32::try_from(by.as_micros()).unwrap_or(u32::MAX));
+    }
+
     fn absorb(&mut self, other: Self) {
         self.took = self.took.max(other.took);
         for (status, count) in other.statuses {
             *self.statuses.entry(status).or_default() += count;
         }
         self.latencies.extend(other.latencies);
+        self.late.extend(other.late);
     }
 
     fn sorted(mut self) -> Self {
         self.latencies.sort_unstable();
+        self.late.sort_unstable();
         self
     }
+}
+
+/// Of microseconds in ascending order.
+fn quantile_ms(sorted: &[u32], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let at = (sorted.len() as f64 * share) as usize;
+    sorted.get(at.min(last)).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
 }
 
 /// As many requests as `order` has places, as fast as they are answered, by `connections` clients on `threads` threads.

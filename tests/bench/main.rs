@@ -8,6 +8,7 @@ mod report;
 mod stage;
 
 mod apikey;
+mod audit;
 mod calling;
 mod catalogue;
 mod export;
@@ -27,12 +28,20 @@ mod scan;
 mod scan_cold;
 mod scan_isolation;
 mod scanning;
+mod seal;
+mod shred;
 mod token;
+mod upload;
+mod vault;
 
 use std::error::Error;
 use std::process::ExitCode;
 
 use report::Report;
+
+/// The control plane's: `apikey` mounts its edge in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Whatever stops a benchmark, as a sentence: nobody handles it, somebody reads it.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -64,6 +73,11 @@ const BENCHMARKS: &[Benchmark] = &[
     Benchmark { name: "preflight-pages", with: None, run: preflight::pages },
     Benchmark { name: "preflight-queue", with: None, run: preflight_queue::queue },
     Benchmark { name: "apikey", with: None, run: apikey::apikey },
+    Benchmark { name: "audit", with: None, run: audit::audit },
+    Benchmark { name: "upload", with: None, run: upload::upload },
+    Benchmark { name: "seal", with: None, run: seal::seal },
+    Benchmark { name: "seal-digest", with: Some("seal"), run: seal::digest },
+    Benchmark { name: "shred", with: None, run: shred::shred },
 ];
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! pgbench with the script beside this file, as the baseline of look-ups.
+//! pgbench with a script, as the baseline of what a service does in its database.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -25,10 +25,12 @@ pub struct Pgbench {
     program: PathBuf,
     script: PathBuf,
     socket: PathBuf,
+    login: &'static str,
+    database: &'static str,
 }
 
 impl Pgbench {
-    /// Writes the script with codes that the table has.
+    /// Look-ups, with codes that the table has.
     ///
     /// # Errors
     /// pgbench is missing, or the table cannot be read.
@@ -42,9 +44,23 @@ impl Pgbench {
             .replace("{table}", table)
             .replace("{count}", &hashes.len().to_string())
             .replace("{hashes}", &format!("{{{}}}", hashes.join(",")));
-        let script = folder.join("scan-cold.sql");
+        Self::of(&text, "scan-cold.sql", (socket, folder), "resolver_scan", RESOLVER)
+    }
+
+    /// Any script, which is written into `folder`.
+    ///
+    /// # Errors
+    /// pgbench is missing.
+    pub fn of(
+        text: &str,
+        name: &str,
+        (socket, folder): (&Path, &Path),
+        login: &'static str,
+        database: &'static str,
+    ) -> Result<Self> {
+        let script = folder.join(name);
         std::fs::write(&script, text)?;
-        Ok(Self { program: program()?, script, socket: socket.to_owned() })
+        Ok(Self { program: program()?, script, socket: socket.to_owned(), login, database })
     }
 
     /// 64 clients on two threads, prepared, for so long.
@@ -53,11 +69,11 @@ impl Pgbench {
     /// pgbench fails.
     pub fn run(&self, seconds: u32) -> Result<Looked> {
         let output = Command::new(&self.program)
-            .args(["-M", "prepared", "-c", "64", "-j", "2", "-n", "-U", "resolver_scan", "-h"])
+            .args(["-M", "prepared", "-c", "64", "-j", "2", "-n", "-U", self.login, "-h"])
             .arg(&self.socket)
             .args(["-T", &seconds.to_string(), "-f"])
             .arg(&self.script)
-            .arg(RESOLVER)
+            .arg(self.database)
             // Planning the constant anew for each client's first executions would be what is measured.
             .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan")
             .stdin(Stdio::null())

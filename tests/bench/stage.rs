@@ -18,7 +18,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mintmark_audit::note::Signer;
 use mintmark_auth::{DEFAULT_ISSUER, Grant, SigningKey, TrustBundle, TrustedKey, audience, control, scope};
+use mintmark_control_plane::sequence::ORIGIN;
 use mintmark_devstack::{PostgresOptions, PostgresServer, Process, Provision, free_port};
 use mintmark_ids::ServiceName;
 use mintmark_tests::program;
@@ -61,6 +63,8 @@ pub enum Role {
     Scan,
     /// `control-plane serve`.
     ControlPlane,
+    /// `control-plane sequencer`.
+    ControlSequencer,
     /// `preflight-gateway gateway`.
     PreflightGateway,
     /// `preflight-gateway worker`.
@@ -128,7 +132,9 @@ impl Stage {
         let stage = Self { services: Vec::new(), postgres, secrets, folder };
         stage.write_keys()?;
         stage.check_promises(report).await?;
-        stage.make_database(CONTROL, "control-plane", "control_owner", &["control_app"]).await?;
+        stage
+            .make_database(CONTROL, "control-plane", "control_owner", &["control_app", "control_sequencer"])
+            .await?;
         stage
             .make_database(RESOLVER, "resolver", "resolver_owner", &["resolver_scan", "resolver_directory"])
             .await?;
@@ -142,6 +148,15 @@ impl Stage {
     pub async fn open_preflight(&self) -> Result {
         let others = ["preflight_gateway", "preflight_worker"];
         self.make_database(PREFLIGHT, "preflight-gateway", "preflight_owner", &others).await
+    }
+
+    /// A further database with the control plane's tables, for a baseline.
+    ///
+    /// # Errors
+    /// The program was not built.
+    pub async fn copy_control(&self, name: &str) -> Result {
+        let others = ["control_app", "control_sequencer"];
+        self.make_database(name, "control-plane", "control_owner", &others).await
     }
 
     /// Starts a process on free ports with these variables beside (and over) its ordinary ones, and waits until it is ready.
@@ -248,6 +263,12 @@ impl Stage {
             Role::PreflightWorker => {
                 vec![("PREFLIGHT_WORKER_DATABASE_URL", self.postgres_url("preflight_worker", PREFLIGHT))]
             }
+            Role::ControlSequencer => vec![
+                ("CONTROL_SEQUENCER_DATABASE_URL", self.postgres_url("control_sequencer", CONTROL)),
+                ("AUDIT_CHECKPOINT_URL", format!("file://{}", shown("audit"))),
+                ("AUDIT_SIGNING_KEY_FILE", shown("audit.pem")),
+                ("AUDIT_VERIFIER_KEYS_FILE", shown("audit-keys.txt")),
+            ],
             Role::ControlPlane => vec![
                 ("CONTROL_HTTP_ADDR", address.to_string()),
                 ("CONTROL_GRPC_ADDR", format!("127.0.0.1:{}", free_port())),
@@ -289,6 +310,10 @@ impl Stage {
         )?;
         std::fs::write(self.path("control-plane.pem"), identity.as_bytes())?;
         std::fs::write(self.path("session.pem"), SigningKey::generate_pem().as_bytes())?;
+        let audit = SigningKey::generate_pem();
+        let log = Signer::from_pem(ORIGIN, &audit)?;
+        std::fs::write(self.path("audit.pem"), audit.as_bytes())?;
+        std::fs::write(self.path("audit-keys.txt"), format!("{}\n", log.verifier()))?;
         std::fs::create_dir_all(self.path("objects"))?;
         Ok(())
     }
@@ -341,6 +366,7 @@ impl Role {
             Role::Directory => ("resolver", ["directory"]),
             Role::Scan => ("resolver", ["scan"]),
             Role::ControlPlane => ("control-plane", ["serve"]),
+            Role::ControlSequencer => ("control-plane", ["sequencer"]),
             Role::PreflightGateway => ("preflight-gateway", ["gateway"]),
             Role::PreflightWorker => ("preflight-gateway", ["worker"]),
         }

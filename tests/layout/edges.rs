@@ -22,10 +22,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The typed clients take a tenant's id, so `rpc` knows `ids`.
     ("rpc", &["ids", "auth", "fault", "service", "wire"]),
     ("devstack", &[]),
+    // Checkpoints are kept in an object store, outside the database.
+    ("audit", &["ids", "fault", "auth", "service", "db", "objects"]),
     ("control-plane", SERVICE),
+    ("evidence-vault", VAULT),
     ("resolver", RESOLVER),
     ("ratelimit", &["ids", "auth", "fault", "service", "rpc", "wire"]),
     ("preflight-engine", &[]),
+    // It judges what scanners say of us, so nothing of ours is in it.
+    ("security-gate", &[]),
     ("preflight-gateway", GATEWAY),
     // It shows reports, whose type the engine's library has.
     ("console", &["ids", "auth", "fault", "service", "web", "rpc", "wire", "preflight-engine"]),
@@ -49,6 +54,7 @@ const EVERYTHING: &[&str] = &[
     "db",
     "objects",
     "jobs",
+    "audit",
     "web",
     "rpc",
     "wire",
@@ -58,15 +64,19 @@ const EVERYTHING: &[&str] = &[
     "ratelimit",
     "preflight-gateway",
     "preflight-engine",
+    "evidence-vault",
     "console",
     "mintmark",
 ];
 
 /// What a service may use.
 const SERVICE: &[&str] = &[
-    "ids", "codes", "look", "minting", "fault", "auth", "service", "db", "objects", "jobs", "web", "rpc",
-    "wire",
+    "ids", "codes", "look", "minting", "fault", "auth", "service", "db", "objects", "jobs", "audit", "web",
+    "rpc", "wire",
 ];
+
+/// The vault knows nothing of codes, and answers over gRPC alone.
+const VAULT: &[&str] = &["ids", "fault", "auth", "service", "db", "objects", "jobs", "audit", "rpc", "wire"];
 
 /// The preflight gateway has no codes, makes none, and never reads a PDF itself: the engine's library gives it types and
 /// policies, its program the facts.

@@ -8,20 +8,26 @@ use tokio_postgres::error::SqlState;
 
 use crate::estate::connect;
 
-const CONTROL: [&str; 2] = ["control_app", "control_owner"];
+const CONTROL: [&str; 3] = ["control_app", "control_sequencer", "control_owner"];
 const RESOLVER: [&str; 3] = ["resolver_scan", "resolver_directory", "resolver_owner"];
 const PREFLIGHT: [&str; 3] = ["preflight_gateway", "preflight_worker", "preflight_owner"];
+const EVIDENCE: [&str; 3] = ["evidence_vault", "evidence_sequencer", "evidence_owner"];
+const ALL: [(&str, &[&str]); 4] = [
+    ("control-plane", &CONTROL),
+    ("resolver", &RESOLVER),
+    ("preflight-gateway", &PREFLIGHT),
+    ("evidence-vault", &EVIDENCE),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_login_of_one_plane_can_connect_to_the_database_of_the_other() {
-    let all = [("control-plane", &CONTROL[..]), ("resolver", &RESOLVER), ("preflight-gateway", &PREFLIGHT)];
     // Every login exists before the first is tried.
     let mut databases = Vec::new();
-    for (service, own) in all {
+    for (service, own) in ALL {
         databases.push((testdb::database(service).await, own));
     }
     for (db, own) in &databases {
-        let others = all.iter().flat_map(|(_, logins)| *logins).filter(|login| !own.contains(login));
+        let others = ALL.iter().flat_map(|(_, logins)| *logins).filter(|login| !own.contains(login));
         for login in *own {
             connect(&db.url(login)).await;
         }
@@ -36,9 +42,7 @@ async fn no_login_of_one_plane_can_connect_to_the_database_of_the_other() {
 /// Who may connect is said by the migrations, so that it does not depend on whoever made the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_logins_of_a_database_are_named_in_its_grants() {
-    for (service, logins) in
-        [("control-plane", &CONTROL[..]), ("resolver", &RESOLVER), ("preflight-gateway", &PREFLIGHT)]
-    {
+    for (service, logins) in ALL {
         let db = testdb::database(service).await;
         let query = "SELECT coalesce(grantee::regrole::text, 'PUBLIC') || ' ' || privilege_type
             FROM pg_database, aclexplode(datacl) WHERE datname = current_database()";

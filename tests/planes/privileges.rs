@@ -228,15 +228,55 @@ async fn the_logins_of_the_preflight_gateway_have_the_rights_of_the_file_and_no_
     golden("privileges-preflight-gateway.txt", &as_text(&logins, &rows));
 }
 
+/// What no file may come to say of the audit: that an entry can be changed or taken away, that a service touches the log, or
+/// that its sequencer touches anything else.
+fn check_audit(rows: &Rows, service: usize, sequencer: usize) {
+    let adds = ["select", "copy out", "insert", "copy in", "-"];
+    for (what, cells) in rows {
+        let Some(table) = what.strip_prefix("table ") else { continue };
+        let only = |login: usize, known: &[&str]| {
+            let may = words(&cells[login]);
+            assert!(may.iter().all(|word| known.contains(&word.as_str())), "{what}: {may:?}");
+        };
+        match table {
+            "audit_entry" => {
+                only(service, &adds);
+                only(sequencer, &adds);
+            }
+            "audit_pending" => {
+                only(service, &adds);
+                only(sequencer, &["select", "copy out", "delete", "lock"]);
+            }
+            "audit_log" | "audit_leaf" | "audit_node" => {
+                only(service, &["select", "copy out"]);
+                only(sequencer, &adds);
+            }
+            "audit_head" | "audit_checkpoint" => only(service, &["select", "copy out"]),
+            "audit_tenant_head" => only(service, &["-"]),
+            _ => only(sequencer, &["-"]),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_login_of_the_control_plane_has_the_rights_of_the_file_and_no_other() {
+async fn the_logins_of_the_control_plane_have_the_rights_of_the_file_and_no_other() {
     let db = testdb::database("control-plane").await;
-    let logins = ["control_app"];
+    let logins = ["control_app", "control_sequencer"];
     let rows = rights(&db, &logins).await;
     for (what, cells) in rows.iter().filter(|(what, _)| what.starts_with("table ")) {
         let (may, known) =
             (words(&cells[0]), ["select", "copy out", "insert", "copy in", "update", "delete", "lock", "-"]);
         assert!(may.iter().all(|word| known.contains(&word.as_str())), "control_app: {what}: {may:?}");
     }
+    check_audit(&rows, 0, 1);
     golden("privileges-control-plane.txt", &as_text(&logins, &rows));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logins_of_the_evidence_vault_have_the_rights_of_the_file_and_no_other() {
+    let db = testdb::database("evidence-vault").await;
+    let logins = ["evidence_vault", "evidence_sequencer"];
+    let rows = rights(&db, &logins).await;
+    check_audit(&rows, 0, 1);
+    golden("privileges-evidence-vault.txt", &as_text(&logins, &rows));
 }

@@ -4,7 +4,7 @@
 //! A new action is a new row; `policy.txt` then shows what it means for every kind of caller.
 
 use crate::policy::{Action, MatrixRow, OnBrand, OnPlatform, OnTenant, Rule};
-use crate::{ApiScope, BrandRole, scope};
+use crate::{ApiScope, BrandRole, EvidenceRole, scope};
 
 macro_rules! actions {
     (@may impersonable) => { true };
@@ -117,6 +117,42 @@ actions! {
     SubmitPreflight "submit_preflight": Rule::OneOf(&[scope::JOBS_WRITE, scope::PREFLIGHT_WRITE]), OnTenant, "job";
     /// Store the telemetry of a repaired document.
     ReportRepair "report_repair": Rule::Scope(scope::JOBS_WRITE), OnTenant, "job";
+
+    /// Open a dispute.
+    OpenDispute "open_dispute": Rule::Evidence(&EvidenceRole::ALL), OnTenant, "dispute";
+    /// See disputes.
+    ViewDispute "view_dispute": Rule::Evidence(&EvidenceRole::ALL), OnTenant, "dispute";
+    /// Decide a dispute, for good.
+    CloseDispute "close_dispute": Rule::Evidence(&[EvidenceRole::Arbitrator, EvidenceRole::Governance]), OnTenant, "dispute";
+    /// Upload evidence to an open dispute.
+    UploadEvidence "upload_evidence": Rule::Evidence(&EvidenceRole::ALL), OnTenant, "dispute";
+    /// See the metadata of evidence (USER: of what they uploaded).
+    ViewEvidence "view_evidence": Rule::Evidence(&EvidenceRole::ALL), OnTenant, "evidence";
+    /// Read evidence (ARBITRATOR: while the dispute is open).
+    ReadEvidenceContent "read_content": Rule::Evidence(&[EvidenceRole::Arbitrator, EvidenceRole::Governance]), OnTenant, "evidence";
+    /// Set and lift legal holds.
+    HoldEvidence "hold_evidence": Rule::Evidence(&[EvidenceRole::Governance]), OnTenant, "evidence";
+    /// Fetch the proof of an erasure.
+    ViewErasureProof "view_erasure": Rule::ApiOrEvidence(ApiScope::AdminRead, &[EvidenceRole::Governance]), OnTenant, "evidence";
+    /// Read the vault's audit entries of the tenant, each with its proof.
+    ReadEvidenceAudit "evidence_audit": Rule::ApiOrEvidence(ApiScope::AdminRead, &[EvidenceRole::Governance]), OnTenant, "entry";
+    /// Start work on all of a tenant's evidence.
+    OperateEvidence "operate_evidence": Rule::ControlToken, OnTenant, "operation";
+
+    /// Store a record in the vault.
+    StoreRecord "store_record": Rule::Scope(scope::EVIDENCE_UPLOAD), OnTenant, "evidence";
+    /// Read the metadata of records in the vault.
+    ReadRecord "read_record": Rule::Scope(scope::EVIDENCE_READ), OnTenant, "evidence";
+    /// Decrypt a record of the vault.
+    DecryptRecord "decrypt_record": Rule::Scope(scope::EVIDENCE_CONTENT), OnTenant, "evidence";
+    /// Set and lift the hold of a record of the vault.
+    HoldRecord "hold_record": Rule::Scope(scope::EVIDENCE_HOLD), OnTenant, "evidence";
+    /// Read erasure proofs of the vault, and their keys.
+    ReadErasureProof "read_proof": Rule::Scope(scope::EVIDENCE_PROOF), OnTenant, "evidence";
+    /// Read the vault's audit log.
+    ReadVaultAudit "read_vault_audit": Rule::Scope(scope::EVIDENCE_AUDIT), OnTenant, "entry";
+    /// Start work on all of a tenant's records in the vault.
+    OperateVault "operate_vault": Rule::Scope(scope::EVIDENCE_OPERATE), OnTenant, "operation";
 
     /// Count a request and judge it by its tier's limit.
     CheckRateLimit "check_rate_limit": Rule::Scope(scope::RATELIMIT_CHECK), OnTenant, "tenant";

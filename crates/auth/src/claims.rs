@@ -52,6 +52,8 @@ pub(crate) struct Standard {
     pub(crate) jti: String,
     /// Seconds since the epoch.
     pub(crate) exp: i64,
+    /// From `iat` to `exp`.
+    pub(crate) lifetime_secs: i64,
 }
 
 /// What a verifier expects of the standard claims.
@@ -92,7 +94,7 @@ impl Expected<'_> {
         if lifetime > self.max_lifetime.as_secs() {
             return Err(TokenError::Lifetime);
         }
-        Ok(Standard { sub, tenant, jti, exp })
+        Ok(Standard { sub, tenant, jti, exp, lifetime_secs: exp - iat })
     }
 }
 

@@ -19,6 +19,8 @@ const ALGORITHM: &str = "EdDSA";
 pub(crate) const TYPE_SERVICE: &str = "JWT";
 /// `typ` of sessions: explicit typing keeps one kind of token from passing for another (RFC 8725, section 3.11).
 pub(crate) const TYPE_SESSION: &str = "session+jwt";
+/// `typ` of the manifest of an exported audit log, which opens nothing.
+pub(crate) const TYPE_AUDIT_EXPORT: &str = "audit-export+jwt";
 
 /// A key that signatures are checked against, parsed once.
 pub(crate) struct VerifyingKey {

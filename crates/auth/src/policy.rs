@@ -7,7 +7,7 @@ use mintmark_ids::{BrandId, TenantId};
 use serde_json::{Value, json};
 
 use crate::api_scope::{self, ApiScope};
-use crate::{Actor, BrandRole, Principal, ServiceCaller, Session, scope_satisfies};
+use crate::{Actor, BrandRole, CallRole, EvidenceRole, Principal, ServiceCaller, Session, scope_satisfies};
 
 pub use crate::action::matrix;
 
@@ -38,6 +38,10 @@ pub enum Rule {
     Brand(BrandRole),
     /// An API key with this scope, or a person who may grant it.
     Api(ApiScope),
+    /// A person with one of these evidence roles, least first.
+    Evidence(&'static [EvidenceRole]),
+    /// Whoever [`Rule::Api`] lets in, or [`Rule::Evidence`].
+    ApiOrEvidence(ApiScope, &'static [EvidenceRole]),
     /// A service whose token carries this scope for the tenant.
     Scope(&'static str),
     /// A service whose token carries one of these; a refusal names the first.
@@ -109,6 +113,7 @@ pub struct OnBrand {
 /// ```
 pub struct Permit<A: Action> {
     actor: Actor,
+    role: Option<CallRole>,
     on: A::On,
     action: PhantomData<fn() -> A>,
 }
@@ -117,6 +122,11 @@ impl<A: Action> Permit<A> {
     /// Who was permitted.
     pub fn actor(&self) -> &Actor {
         &self.actor
+    }
+
+    /// By what right, where the rule is about evidence: what a call made with the permit says in the person's name.
+    pub fn role(&self) -> Option<CallRole> {
+        self.role
     }
 }
 
@@ -139,7 +149,7 @@ impl<A: Action<On = OnBrand>> Permit<A> {
 
 impl<A: Action> Clone for Permit<A> {
     fn clone(&self) -> Self {
-        Permit { actor: self.actor, on: self.on.clone(), action: PhantomData }
+        Permit { actor: self.actor, role: self.role, on: self.on.clone(), action: PhantomData }
     }
 }
 
@@ -151,46 +161,76 @@ impl<A: Action> Clone for Permit<A> {
 ///   `requiredScope` and `grantedScopes`.
 /// - 403 `IMPERSONATION_REFUSED`: somebody acts as the person, and this wants the person.
 pub fn authorize<A: Action>(who: &Principal, on: A::On) -> Result<Permit<A>> {
-    match (A::RULE, who) {
-        (Rule::ControlToken, Principal::Control(_)) => Ok(()),
+    let role = match (A::RULE, who) {
+        (Rule::ControlToken, Principal::Control(_)) => Ok(None),
         (
-            Rule::TenantMember | Rule::TenantAdmin | Rule::Brand(_) | Rule::Api(_),
+            Rule::TenantMember
+            | Rule::TenantAdmin
+            | Rule::Brand(_)
+            | Rule::Api(_)
+            | Rule::Evidence(_)
+            | Rule::ApiOrEvidence(..),
             Principal::Session(session),
         ) => same_tenant::<A>(session.tenant(), &on)
             .and_then(|()| judge_person(A::RULE, session, on.brand()))
-            .and_then(|()| judge_impersonation::<A>(session)),
-        (Rule::Api(scope), Principal::ApiKey(caller)) => {
-            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_api_scope(scope, caller.scopes()))
+            .and_then(|role| judge_impersonation::<A>(session).map(|()| role)),
+        (Rule::Api(scope) | Rule::ApiOrEvidence(scope, _), Principal::ApiKey(caller)) => {
+            same_tenant::<A>(caller.tenant(), &on)
+                .and_then(|()| judge_api_scope(scope, caller.scopes()))
+                .map(|()| call_role(scope))
         }
         (Rule::Scope(scope), Principal::Service(caller)) => {
-            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(&[scope], caller))
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(&[scope], caller)).map(|()| None)
         }
         (Rule::OneOf(scopes), Principal::Service(caller)) => {
-            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scopes, caller))
+            same_tenant::<A>(caller.tenant(), &on).and_then(|()| judge_scope(scopes, caller)).map(|()| None)
         }
         _ => Err(Fault::unauthenticated()),
     }?;
-    Ok(Permit { actor: who.actor(), on, action: PhantomData })
+    Ok(Permit { actor: who.actor(), role, on, action: PhantomData })
 }
 
 fn same_tenant<A: Action>(own: &TenantId, on: &A::On) -> Result<()> {
     if on.tenant() == Some(own) { Ok(()) } else { Err(Fault::not_found(A::NOUN)) }
 }
 
-fn judge_person(rule: Rule, session: &Session, brand: Option<BrandId>) -> Result<()> {
+fn judge_person(rule: Rule, session: &Session, brand: Option<BrandId>) -> Result<Option<CallRole>> {
     let standing = session.standing();
     match rule {
-        Rule::TenantMember => Ok(()),
-        Rule::TenantAdmin if standing.tenant_admin => Ok(()),
+        Rule::TenantMember => Ok(None),
+        Rule::TenantAdmin if standing.tenant_admin => Ok(None),
         Rule::TenantAdmin => Err(lacks_role("tenantAdmin", json!([]))),
         Rule::Brand(required) => match brand.and_then(|brand| standing.role(brand)) {
-            Some(role) if role >= required => Ok(()),
+            Some(role) if role >= required => Ok(None),
             Some(role) => Err(lacks_role(required.as_str(), json!([role]))),
             None => Err(lacks_role(required.as_str(), json!([]))),
         },
-        Rule::Api(scope) => judge_api_scope(scope, api_scope::grantable(standing)),
+        Rule::Api(scope) => judge_api_scope(scope, api_scope::grantable(standing)).map(|()| call_role(scope)),
+        Rule::Evidence(roles) => judge_evidence(roles, session).map(Some),
+        Rule::ApiOrEvidence(scope, roles) => judge_evidence(roles, session).map(Some).or_else(|fault| {
+            judge_api_scope(scope, api_scope::grantable(standing))
+                .map(|()| call_role(scope))
+                .map_err(|_| fault)
+        }),
         Rule::ControlToken | Rule::Scope(_) | Rule::OneOf(_) => Err(Fault::unauthenticated()),
     }
+}
+
+/// The highest of the person's roles that are taken here.
+fn judge_evidence(roles: &'static [EvidenceRole], session: &Session) -> Result<CallRole> {
+    let held = &session.standing().evidence;
+    let highest = roles.iter().filter(|role| held.contains(role)).max();
+    highest.map(|role| CallRole::from(*role)).ok_or_else(|| {
+        let required = roles.first().map_or("", |role| role.as_str());
+        Fault::forbidden("FORBIDDEN", "your roles for evidence do not carry this")
+            .with("requiredRole", required)
+            .with("grantedRoles", json!(held))
+    })
+}
+
+/// The scope that is a right of its own where evidence is concerned.
+fn call_role(scope: ApiScope) -> Option<CallRole> {
+    (scope == ApiScope::AdminRead).then_some(CallRole::AdminRead)
 }
 
 fn judge_impersonation<A: Action>(session: &Session) -> Result<()> {
@@ -267,10 +307,16 @@ impl std::fmt::Display for Rule {
             Rule::TenantAdmin => f.pad("tenant admin"),
             Rule::Brand(role) => f.pad(&format!("brand {role}")),
             Rule::Api(scope) => f.pad(&format!("api {scope}")),
+            Rule::Evidence(roles) => f.pad(&format!("evidence {}", spelt(roles))),
+            Rule::ApiOrEvidence(scope, roles) => f.pad(&format!("api {scope} or {}", spelt(roles))),
             Rule::Scope(scope) => f.pad(&format!("scope {scope}")),
             Rule::OneOf(scopes) => f.pad(&format!("scope {}", scopes.join("|"))),
         }
     }
+}
+
+fn spelt(roles: &[EvidenceRole]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join("|")
 }
 
 impl sealed::Sealed for OnPlatform {}

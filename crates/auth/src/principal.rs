@@ -178,7 +178,10 @@ impl Principal {
                 Some(by) => Actor::Impersonated { user: session.user(), by },
             },
             Principal::ApiKey(caller) => Actor::ApiKey(caller.id()),
-            Principal::Service(caller) => Actor::Service(caller.service()),
+            Principal::Service(caller) => match caller.person() {
+                Some(person) => person.actor(),
+                None => Actor::Service(caller.service()),
+            },
         }
     }
 }

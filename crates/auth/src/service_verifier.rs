@@ -9,7 +9,7 @@ use crate::cache::{Key, VerifiedCache};
 use crate::claims::{self, Expected};
 use crate::jws::{Envelope, TYPE_SERVICE};
 use crate::trust::Trust;
-use crate::{Tier, TokenError, TrustStore, TrustedKey};
+use crate::{PersonClaims, Tier, TokenError, TrustStore, TrustedKey, audience, person};
 
 /// Live tokens remembered at once: a caller has one a tenant and scope set, each for a minute.
 const CACHE_ENTRIES: usize = 16_384;
@@ -40,6 +40,7 @@ struct Caller {
     subject: String,
     jti: String,
     tier: Tier,
+    person: Option<PersonClaims>,
     audience: &'static str,
     expires_at: i64,
 }
@@ -55,6 +56,8 @@ impl ServiceVerifier {
     ///
     /// Required: header `alg: EdDSA`, `typ: JWT` and a `kid` of the bundle, nothing else; claims `iss`, `aud`, `sub`,
     /// `tenantId`, `scp`, `iat`, `nbf`, `exp`, `jti`; every scope granted by the bundle to that key for this audience.
+    /// For [`crate::audience::EVIDENCE`] a token may also be one of a call in a person's name ([`PersonClaims`]), signed by
+    /// the control plane, with `act`, and of at most 30 seconds; elsewhere its claims are refused.
     pub fn verify(&self, bearer: &str) -> Result<ServiceCaller, TokenError> {
         let trust = self.0.trust.current();
         let now = claims::now();
@@ -81,7 +84,13 @@ impl ServiceVerifier {
         let standard = expected.take(&mut claims, now)?;
         let scopes = claims::scopes(&mut claims)?;
         let tier = tier(&mut claims)?;
-        judge_subject(&standard.sub, key)?;
+        let person = match audience {
+            audience::EVIDENCE => PersonClaims::take(&mut claims, &standard, key.service)?,
+            _ => person::refuse(&claims).map(|()| None)?,
+        };
+        if person.is_none() {
+            judge_subject(&standard.sub, key)?;
+        }
         if !key.may_say(audience, &scopes) {
             return Err(TokenError::Scope);
         }
@@ -92,6 +101,7 @@ impl ServiceVerifier {
             subject: standard.sub,
             jti: standard.jti,
             tier,
+            person,
             audience,
             expires_at: standard.exp,
         };
@@ -140,7 +150,12 @@ impl ServiceCaller {
         self.0.scopes.iter().any(|granted| granted == scope)
     }
 
-    /// `sub`: `service:…`, `client:…` or `user:…`.
+    /// The person that the call is made for; none where a service speaks for itself.
+    pub fn person(&self) -> Option<&PersonClaims> {
+        self.0.person.as_ref()
+    }
+
+    /// `sub`: `service:…`, `client:…` or `user:…`; in a person's call the actor.
     pub fn subject(&self) -> &str {
         &self.0.subject
     }

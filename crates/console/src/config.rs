@@ -33,9 +33,14 @@ impl ConsoleConfig {
         let keys = keys(reader);
         let trust_bundle = reader.path("TRUST_BUNDLE_FILE", "whose PREFLIGHT_JWTs are believed");
         let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
-        let control_plane_url =
-            reader.url("CONTROL_PLANE_GRPC_URL", "http://127.0.0.1:9080", "where tokens are exchanged");
-        let gateway_url = reader.url("PREFLIGHT_GATEWAY_GRPC_URL", "http://127.0.0.1:9082", "where jobs are");
+        let control_plane_url = reader.peer_url(
+            app_env,
+            "CONTROL_PLANE_GRPC_URL",
+            "http://127.0.0.1:9080",
+            "where tokens are exchanged",
+        );
+        let gateway_url =
+            reader.peer_url(app_env, "PREFLIGHT_GATEWAY_GRPC_URL", "http://127.0.0.1:9082", "where jobs are");
         Some(Self {
             http_addr: http_addr?,
             keys: keys?,

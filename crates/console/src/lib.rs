@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use mintmark_auth::{ServiceVerifier, TokenSource, TrustStore, audience};
 use mintmark_ids::ServiceName;
+use mintmark_rpc::Target;
 use mintmark_rpc::client::{ControlPlane, Preflight};
 use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Context, Launch, Shutdown, StartError, launch};
@@ -47,8 +48,8 @@ pub async fn build(config: ConsoleConfig, context: &Context) -> Result<ConsoleSe
     let tokens = TokenSource::new(ServiceName::Console, config.keys, &config.issuer);
     let desk = Desk::new(
         ServiceVerifier::new(trust, audience::PREFLIGHT),
-        ControlPlane::new(&config.control_plane_url, tokens)?,
-        Preflight::new(&config.gateway_url)?,
+        ControlPlane::new(Target::new(&config.control_plane_url, context), tokens)?,
+        Preflight::new(Target::new(&config.gateway_url, context))?,
     );
     let running = http::edge(desk, config.secure_cookies).bind(config.http_addr, context).await?;
     Ok(ConsoleService { addr: running.addr, running, shutdown: context.shutdown.clone() })

@@ -1,6 +1,6 @@
 //! Configuration of `control-plane serve` and `control-plane migrate`, from the environment alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use mintmark_db::DbConfig;
 use mintmark_fault::Chain;
 use mintmark_minting::CodeMasterKey;
 use mintmark_objects::StoreConfig;
-use mintmark_service::config::{AppEnv, Reader};
+use mintmark_service::config::{AppEnv, Reader, is_loopback};
 use mintmark_service::network::Network;
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 use crate::keys::Keys;
@@ -47,6 +47,8 @@ pub struct Config {
     pub directory_url: String,
     /// The preflight gateway, whose jobs are taken over into the registry.
     pub preflight_gateway_url: String,
+    /// The evidence vault.
+    pub evidence_vault_url: String,
     /// Who may sign what: for callers of our own gRPC, and for PREFLIGHT_JWTs that are presented here.
     pub trust_bundle: PathBuf,
     /// How requests are limited; none where nothing is.
@@ -80,7 +82,8 @@ impl Config {
     pub fn read(reader: &mut Reader) -> Option<Config> {
         let app_env = reader.app_env();
         let http_addr = reader.addr("CONTROL_HTTP_ADDR", "127.0.0.1:8080", "where the HTTP edge answers");
-        let grpc_addr = reader.addr("CONTROL_GRPC_ADDR", "127.0.0.1:9080", "where the gRPC edge answers");
+        let grpc_addr =
+            reader.grpc_addr(app_env, "CONTROL_GRPC_ADDR", "127.0.0.1:9080", "where the gRPC edge answers");
         let database = DbConfig::read(reader, "CONTROL_DATABASE_URL");
         let control_token = control_token(reader);
         let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
@@ -92,19 +95,28 @@ impl Config {
             "how long a session lives at most",
         );
         let code_master_key = code_master_key(reader);
-        let directory_url =
-            url(reader, app_env, "DIRECTORY_GRPC_URL", "http://127.0.0.1:9081", "the resolver's directory");
-        let preflight_gateway_url = url(
-            reader,
+        let directory_url = reader.peer_url(
+            app_env,
+            "DIRECTORY_GRPC_URL",
+            "http://127.0.0.1:9081",
+            "the resolver's directory",
+        );
+        let preflight_gateway_url = reader.peer_url(
             app_env,
             "PREFLIGHT_GATEWAY_GRPC_URL",
             "http://127.0.0.1:9082",
             "the preflight gateway",
         );
+        let evidence_vault_url = reader.peer_url(
+            app_env,
+            "EVIDENCE_VAULT_GRPC_URL",
+            "http://127.0.0.1:9083",
+            "the evidence vault",
+        );
         let trust_bundle =
             reader.path("TRUST_BUNDLE_FILE", "whose tokens are accepted, and what each key may say");
         let limits = LimitConfig::read(reader, app_env, |reader| {
-            url(reader, app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter")
+            reader.peer_url(app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter")
         });
         let trusted_proxies = Network::read_proxies(reader, "CONTROL_TRUSTED_PROXIES");
         let code_base = code_base(reader, app_env);
@@ -143,6 +155,7 @@ impl Config {
             code_master_key: code_master_key?,
             directory_url: directory_url?,
             preflight_gateway_url: preflight_gateway_url?,
+            evidence_vault_url: evidence_vault_url?,
             trust_bundle: trust_bundle?,
             limits: limits?,
             trusted_proxies: trusted_proxies?,
@@ -251,15 +264,6 @@ fn encrypted(reader: &mut Reader, app_env: Option<AppEnv>, name: &'static str, t
     true
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mintmark_service::Standard;
@@ -327,6 +331,7 @@ mod tests {
         let _standard = Standard::read(&mut reader, "127.0.0.1:9180");
         let _config = Config::read(&mut reader);
         let _migrate = MigrateConfig::read(&mut reader);
+        let _sequencer = crate::sequence::read(&mut reader);
         let readme = include_str!("../README.md");
         let table = markdown(reader.described());
         for row in table.lines().skip(2) {

@@ -8,13 +8,22 @@ pub mod job_kinds;
 pub mod jobs;
 mod keys;
 pub mod migrate;
+pub mod sequence;
 mod service;
 pub mod store;
 
 pub use config::{Config, MigrateConfig};
 pub use service::{Service, build};
 
-use mintmark_service::{Context, StartError};
+use std::process::ExitCode;
+
+use mintmark_service::{Context, Launch, StartError, launch};
+
+/// `control-plane serve`, until SIGTERM.
+pub fn run(check_config: bool) -> ExitCode {
+    let about = Launch { name: "control-plane", default_ops_addr: "127.0.0.1:9180", check_config };
+    launch(about, Config::read, serve)
+}
 
 /// Builds the service and runs it until shutdown.
 pub async fn serve(config: Config, context: Context) -> Result<(), StartError> {

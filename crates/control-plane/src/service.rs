@@ -11,8 +11,8 @@ use mintmark_db::Pool;
 use mintmark_ids::ServiceName;
 use mintmark_jobs::{Worker, WorkerConfig};
 use mintmark_objects::Store;
-use mintmark_rpc::GrpcEdge;
-use mintmark_rpc::client::{Directory, Preflight, Ratelimit};
+use mintmark_rpc::client::{Directory, EvidenceVault, Preflight, Ratelimit};
+use mintmark_rpc::{GrpcEdge, Target};
 use mintmark_service::config::AppEnv;
 use mintmark_service::network::Network;
 use mintmark_service::reload::keep_fresh;
@@ -25,7 +25,10 @@ use crate::app::audit_exports::AuditExports;
 use crate::app::batches::Batches;
 use crate::app::brands::Brands;
 use crate::app::cancel::Cancellations;
+use crate::app::disputes::Disputes;
 use crate::app::events::Events;
+use crate::app::evidence::Evidence;
+use crate::app::evidence_admin::{EvidenceAdmin, EvidenceKeys};
 use crate::app::exports::Exports;
 use crate::app::memberships::Memberships;
 use crate::app::preflight_sync::PreflightSync;
@@ -81,8 +84,10 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
 
     let trust = trust(&config.trust_bundle, context)?;
     let (preflight_tokens, preflight_sync) =
-        preflight(&pool, &tokens, trust.clone(), &config.preflight_gateway_url)?;
-    let directory = Directory::new(&config.directory_url, tokens.clone())?;
+        preflight(&pool, &tokens, trust.clone(), Target::new(&config.preflight_gateway_url, context))?;
+    let directory = Directory::new(Target::new(&config.directory_url, context), tokens.clone())?;
+    let vault = EvidenceVault::new(Target::new(&config.evidence_vault_url, context), tokens.clone())?;
+    let evidence_keys = EvidenceKeys::new(vault.clone()).map_err(StartError::from)?;
     let limits = limits(config.limits, config.trusted_proxies, &tokens, context)?;
     let base = config.code_base;
 
@@ -92,6 +97,8 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         let deps = JobDeps {
             pool: pool.clone(),
             directory: directory.clone(),
+            evidence: vault.clone(),
+            identity: keys.identity.clone(),
             code_master_key: master_key.clone(),
             store: store.clone(),
             base: base.clone(),
@@ -144,6 +151,10 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
         .data(Revocations::new(pool.clone(), directory))
         .data(Secrets::new(pool.clone()))
         .data(Scans::new(pool.clone()))
+        .data(Disputes::new(pool.clone()))
+        .data(Evidence::new(pool.clone(), vault.clone()))
+        .data(EvidenceAdmin::new(pool.clone(), vault))
+        .data(evidence_keys)
         .data(Events::new(pool))
         .data(audit_exports)
         .data(exports)
@@ -167,10 +178,10 @@ fn preflight(
     pool: &Pool,
     tokens: &TokenSource,
     trust: TrustStore,
-    gateway_url: &str,
+    gateway: Target<'_>,
 ) -> Result<(PreflightTokens, PreflightSync), StartError> {
     let presented = ServiceVerifier::new(trust, audience::PREFLIGHT);
-    let gateway = Preflight::new(gateway_url)?;
+    let gateway = Preflight::new(gateway)?;
     let made = PreflightTokens::new(pool.clone(), tokens.clone(), presented.clone());
     Ok((made, PreflightSync::new(pool.clone(), gateway, tokens.clone(), presented)))
 }
@@ -197,7 +208,7 @@ fn limits(
         return Ok(None);
     };
     policy.mode.announce(context.app_env);
-    let limiter = Arc::new(Counted(Ratelimit::new(&url, tokens.clone(), policy)?));
+    let limiter = Arc::new(Counted(Ratelimit::new(Target::new(&url, context), tokens.clone(), policy)?));
     Ok(Some(Limits { limiter, unverified, window, trusted_proxies }))
 }
 

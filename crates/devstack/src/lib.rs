@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod backup;
 mod binaries;
 mod error;
 mod folder;
@@ -16,6 +17,7 @@ pub mod testdb;
 pub mod tools;
 mod url;
 
+pub use backup::BaseBackup;
 pub use error::DevstackError;
 pub use folder::private_folder;
 pub use port::free_port;

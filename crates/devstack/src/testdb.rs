@@ -14,10 +14,11 @@ use crate::provision::{connect, quoted_name, run};
 use crate::{DevstackError, PostgresOptions, PostgresServer};
 
 /// The owner login of each service's database, which runs its migrations.
-const OWNERS: [(&str, &str); 3] = [
+const OWNERS: [(&str, &str); 4] = [
     ("control-plane", "control_owner"),
     ("resolver", "resolver_owner"),
     ("preflight-gateway", "preflight_owner"),
+    ("evidence-vault", "evidence_owner"),
 ];
 /// The owner of databases that belong to no service.
 const NOBODYS_OWNER: &str = "test_owner";

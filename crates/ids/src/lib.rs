@@ -9,4 +9,7 @@ mod typed;
 pub use error::IdError;
 pub use service_name::ServiceName;
 pub use tenant::TenantId;
-pub use typed::{ApiKeyId, BatchId, BrandId, EventId, ExportId, JobId, MembershipId, ProductId, UserId};
+pub use typed::{
+    ApiKeyId, BatchId, BrandId, DisputeId, EventId, EvidenceId, ExportId, JobId, KekId, MembershipId,
+    ProductId, UserId,
+};

@@ -114,6 +114,14 @@ typed_id!(UserId, "usr", "user", "A person of a tenant.");
 typed_id!(MembershipId, "mem", "membership", "A role that a user holds, in a brand or over evidence.");
 typed_id!(JobId, "job", "job", "A job in a service's queue.");
 typed_id!(ApiKeyId, "key", "API key", "An API key of a tenant; it names the key and is no secret.");
+typed_id!(DisputeId, "dsp", "dispute", "A dispute about printed units.");
+typed_id!(EvidenceId, "evd", "evidence record", "A record in the evidence vault.");
+typed_id!(
+    KekId,
+    "kek",
+    "key-encryption key",
+    "A key-encryption key of the evidence vault; it names the key and is no secret."
+);
 typed_id!(EventId, "evt", "event", "An entry in the history of something.");
 
 fn encode(prefix: &'static str, uuid: Uuid) -> [u8; ID_LEN] {

@@ -58,6 +58,35 @@ impl Control {
         Answer::read(&self.base, response).await?.success(path).map(drop)
     }
 
+    /// POST of a file with an `Idempotency-Key` that must succeed.
+    pub async fn post_file(
+        &self,
+        path: &str,
+        key: &str,
+        content_type: &str,
+        file: &'static [u8],
+    ) -> Result<Value, Failure> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("Idempotency-Key", key).header("content-type", content_type).body(file);
+        let response = request.send().await.map_err(|error| away(&self.base, &error))?;
+        Answer::read(&self.base, response).await?.success(path)
+    }
+
+    /// GET of a file that must succeed; `path` may be a URL that needs no credential.
+    pub async fn file(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let request = match path.strip_prefix('/') {
+            Some(_) => self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token),
+            None => self.http.get(path),
+        };
+        let response = request.send().await.map_err(|error| away(&self.base, &error))?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|error| away(&self.base, &error))?;
+        if status.is_success() {
+            return Ok(bytes.to_vec());
+        }
+        Err(Failure::new(format!("{path} answered {}: {}", status.as_u16(), String::from_utf8_lossy(&bytes))))
+    }
+
     /// POST with an `Idempotency-Key` that must succeed.
     pub async fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
         self.call(Method::POST, path, Some(body), Some(key)).await?.success(path)

@@ -22,12 +22,15 @@ pub struct Cli {
 pub enum Command {
     /// Start the platform on this machine and stay up until Ctrl-C.
     Up(UpOptions),
-    /// Show the main job against a running platform: mint, publish, export, scan, preflight. Exits 0 only if every step gave what it should.
+    /// Show the main job against a running platform: mint, publish, export, scan, preflight, evidence. Exits 0 only if every step gave what it should.
     Demo(DemoOptions),
     /// Run the four validation commands of the preflight auth contract against a running platform, each with its negatives.
     Contract,
     /// Judge a PDF file by a policy and print the report as a table. Exits 0 for a pass (warnings or not), 1 for a fail, 2 where that could not be decided.
     Preflight(PreflightFileOptions),
+    /// Check audit logs and proofs without a platform, or resume a log after a restore.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make tokens.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -83,6 +86,52 @@ pub struct PreflightFileOptions {
     /// From how many metres it is looked at (large format).
     #[arg(long, value_name = "METRES")]
     pub viewing_distance: Option<f64>,
+}
+
+/// What is done with audit logs.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Check exported logs, proofs of inclusion and consistency, checkpoints, and proofs of erasure, offline. Exits 0 if all hold, 1 if one does not, 2 where that could not be decided.
+    Verify(VerifyOptions),
+    /// Open a new log after a restore: its first entry names the checkpoint that was kept outside the database.
+    Resume(ResumeOptions),
+}
+
+/// Options of `mintmark audit verify`.
+#[derive(Args)]
+pub struct VerifyOptions {
+    /// What is checked; the first line of a file says what it is.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Verifier keys of the logs (C2SP signed-note), one a line.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    /// Public keys of services and of erasure proofs: a JWK set. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Vec<PathBuf>,
+    /// A checkpoint that you kept from before, which the logs must continue. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub kept: Vec<PathBuf>,
+    /// Print the outcome as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `mintmark audit resume`.
+#[derive(Args)]
+pub struct ResumeOptions {
+    /// Whose log.
+    #[arg(long)]
+    pub service: AuditedService,
+}
+
+/// A service with a log of its own.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AuditedService {
+    /// The evidence vault.
+    EvidenceVault,
+    /// The control plane.
+    ControlPlane,
 }
 
 /// Reads `148x210`.

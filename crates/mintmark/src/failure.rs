@@ -3,6 +3,15 @@
 use std::fmt;
 use std::process::ExitCode;
 
+/// Does the work of a command and gives its exit status, after saying what went wrong.
+pub fn run(work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(work)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
 /// A failure that a person reads.
 #[derive(Debug)]
 pub struct Failure {
@@ -13,6 +22,11 @@ impl Failure {
     /// A failure described by a whole sentence, which says what to do where something can be done.
     pub fn new(sentence: impl Into<String>) -> Self {
         Self { sentence: sentence.into() }
+    }
+
+    /// A failure described by an error and its causes.
+    pub fn because(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::new(chain(error))
     }
 
     /// Prints the sentence and gives the exit status.
@@ -49,7 +63,10 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
             Some(io) => describe_io(io),
             None => inner.to_string(),
         };
-        sentence = format!("{sentence}: {words}");
+        // A cause that only says the same again, perhaps with its code before it, is left out.
+        if !words.ends_with(&sentence) {
+            sentence = format!("{sentence}: {words}");
+        }
         cause = inner.source();
     }
     sentence

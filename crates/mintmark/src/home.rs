@@ -94,6 +94,19 @@ impl Home {
             .collect()
     }
 
+    /// The variables of a service's sequencer, as [`Home::write_sequencer`] left them; none where it never ran.
+    pub fn sequencer(&self, service: &str) -> Vec<(String, String)> {
+        let text = fs::read_to_string(self.path("keys").join(format!("{service}-sequencer.env")));
+        let pair = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        text.unwrap_or_default().lines().filter_map(pair).collect()
+    }
+
+    /// Writes down how a service's sequencer was started (mode 0600), for `mintmark audit resume`.
+    pub fn write_sequencer(&self, service: &str, variables: &[(String, String)]) -> Result<(), Failure> {
+        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        write_private(&self.path("keys").join(format!("{service}-sequencer.env")), lines)
+    }
+
     /// Writes `dev.env` (mode 0600): shell variables for people and scripts.
     pub fn write_dev_env(&self, variables: &BTreeMap<String, String>) -> Result<(), Failure> {
         let mut text = String::from(

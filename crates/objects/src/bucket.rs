@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use mintmark_fault::{Fault, Result};
 use mintmark_service::config::{AppEnv, Reader, Secret};
 use object_store::aws::AmazonS3Builder;
@@ -16,8 +17,8 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 use url::{Host, Url};
 
-use crate::path;
 use crate::presign::BucketSigner;
+use crate::{failure, path};
 
 /// Establishing a connection takes longer than this only when nobody is there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Jobs retry by themselves, minutes apart; this is for what passes within seconds.
 const RETRIES: usize = 3;
 const RETRY_WITHIN: Duration = Duration::from_secs(20);
+/// What a bucket says about itself is a few lines.
+const LONGEST_ANSWER: usize = 64 * 1024;
 
 /// An opened bucket's address and keys.
 #[derive(Clone)]
@@ -244,6 +247,30 @@ impl BucketConfig {
     }
 }
 
+impl BucketConfig {
+    /// Asks the bucket itself, with these parameters. Gives back the HTTP status and what it answered, cut at 64 KiB.
+    pub(crate) async fn ask(&self, further: &[(&str, &str)]) -> Result<(u16, String)> {
+        let no_host =
+            || Fault::internal("a bucket cannot stand before the host of S3_ENDPOINT: it is an address");
+        let address = self.address(&self.endpoint).ok_or_else(no_host)?;
+        let secret = self.secret_access_key.clone();
+        let signer = BucketSigner::new(&address, "", &self.region, &self.access_key_id, secret);
+        let url = signer.sign_bucket(further, Utc::now())?.url;
+        let client = client(self.endpoint.scheme() == "http").map_err(Fault::internal)?;
+        // The error of a request names its URL, which carries a signature.
+        let away = |error: reqwest::Error| failure::away().caused_by(error.without_url());
+        let mut answer = client.get(url).send().await.map_err(away)?;
+        let (status, mut body) = (answer.status().as_u16(), Vec::new());
+        while let Some(piece) = answer.chunk().await.map_err(away)? {
+            body.extend_from_slice(&piece);
+            if body.len() > LONGEST_ANSWER {
+                break;
+            }
+        }
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+    }
+}
+
 /// Makes the HTTP client: no proxy that was not asked for, no redirect to a place that was not configured.
 #[derive(Debug)]
 struct Connector {
@@ -252,17 +279,21 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        mintmark_service::install_crypto();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .https_only(!self.plain)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .build()
+        let client = client(self.plain)
             .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
         Ok(HttpClient::new(client))
     }
+}
+
+fn client(plain: bool) -> reqwest::Result<reqwest::Client> {
+    mintmark_service::install_crypto();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .https_only(!plain)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .build()
 }
 
 #[cfg(test)]

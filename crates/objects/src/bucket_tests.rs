@@ -18,7 +18,7 @@ fn read(changes: &[(&str, &str)]) -> std::result::Result<BucketConfig, String> {
     assert!(!format!("{config:?}").contains("a-secret"));
     match config.0 {
         Place::Bucket(config) => Ok(config),
-        Place::Folder(_) => Err("a folder".to_owned()),
+        Place::Folder(_) | Place::Closed(_) => Err("a folder".to_owned()),
     }
 }
 

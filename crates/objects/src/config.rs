@@ -19,6 +19,8 @@ pub struct StoreConfig(pub(crate) Place);
 #[derive(Clone)]
 pub(crate) enum Place {
     Folder(FolderConfig),
+    /// A folder out of which nothing is given by a link.
+    Closed(PathBuf),
     Bucket(BucketConfig),
 }
 
@@ -81,6 +83,24 @@ impl StoreConfig {
         };
         Some(Self(place))
     }
+
+    /// Reads the variable `name`: `file:///absolute/folder` or `s3://bucket/prefix`, with the variables `S3_…`; a store
+    /// that nobody outside is given a link to, so a folder needs no key.
+    pub fn read_closed(reader: &mut Reader, name: &'static str, about: &'static str) -> Option<Self> {
+        let url = reader.required(name, about);
+        let bucket = BucketVariables::read(reader);
+        let url = url?;
+        if url.starts_with("s3:") {
+            return Some(Self(Place::Bucket(bucket?.checked(reader, name, &url)?)));
+        }
+        match folder(&url) {
+            Ok(folder) => Some(Self(Place::Closed(folder))),
+            Err(sentence) => {
+                reader.problem(name, sentence);
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Debug for StoreConfig {
@@ -91,6 +111,7 @@ impl fmt::Debug for StoreConfig {
                 .field("folder", &config.folder)
                 .field("public_base", &config.public_base)
                 .finish_non_exhaustive(),
+            Place::Closed(folder) => f.debug_struct("StoreConfig").field("folder", folder).finish(),
             Place::Bucket(config) => config.fmt(f),
         }
     }

@@ -58,7 +58,7 @@ fn full() -> Fault {
     Fault::unavailable("STORE_FULL", sentence).retry_after(Duration::from_secs(60))
 }
 
-fn away() -> Fault {
+pub(crate) fn away() -> Fault {
     let sentence = "the object store cannot be used now; the same request may work later";
     Fault::unavailable("STORE_UNAVAILABLE", sentence).retry_after(Duration::from_secs(5))
 }

@@ -70,6 +70,27 @@ impl BucketSigner {
     ) -> Result<SignedUrl> {
         path::checked(path)?;
         path::checked_name(file_name)?;
+        let further = [
+            ("response-cache-control", path::CACHE_CONTROL),
+            ("response-content-disposition", &path::attachment(file_name)),
+            ("response-content-type", path::content_type(path)),
+        ];
+        self.sign(path, &further, ttl, now)
+    }
+
+    /// A URL for GET of something that the bucket itself answers: `further` are the parameters that say what, in the order
+    /// of their names, which come after `X-Amz`.
+    pub(crate) fn sign_bucket(&self, further: &[(&str, &str)], now: DateTime<Utc>) -> Result<SignedUrl> {
+        self.sign("", further, Duration::from_secs(60), now)
+    }
+
+    fn sign(
+        &self,
+        path: &str,
+        further: &[(&str, &str)],
+        ttl: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<SignedUrl> {
         let this = &*self.0;
         let out_of_range = || Fault::internal("the expiry of a signed URL is out of range");
         let ttl = Some(ttl).filter(|ttl| *ttl <= LONGEST).ok_or_else(out_of_range)?;
@@ -81,18 +102,19 @@ impl BucketSigner {
         let date = signed_at.format("%Y%m%dT%H%M%SZ").to_string();
         let scope = format!("{}/{}/s3/aws4_request", signed_at.format("%Y%m%d"), this.region);
         // In the order in which they are signed, which is that of their bytes.
-        let query = [
+        let standard = [
             ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
             ("X-Amz-Credential", &format!("{}/{scope}", this.access_key_id)),
             ("X-Amz-Date", &date),
             ("X-Amz-Expires", &seconds.to_string()),
             ("X-Amz-SignedHeaders", "host"),
-            ("response-cache-control", path::CACHE_CONTROL),
-            ("response-content-disposition", &path::attachment(file_name)),
-            ("response-content-type", path::content_type(path)),
-        ]
-        .map(|(name, value)| format!("{name}={}", encoded(value)))
-        .join("&");
+        ];
+        let query: Vec<String> = standard
+            .iter()
+            .chain(further)
+            .map(|(name, value)| format!("{name}={}", encoded(value)))
+            .collect();
+        let query = query.join("&");
         // Paths that pass the checks need no escaping.
         let resource = format!("{}{path}", this.root);
         let request = format!("GET\n{resource}\n{query}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD", this.host);

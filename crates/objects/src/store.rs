@@ -1,6 +1,7 @@
 use std::fs;
 use std::io::SeekFrom;
 use std::ops::Range;
+use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::runtime::Handle;
 use tokio_util::io::ReaderStream;
 
-use crate::config::{FolderConfig, Place};
+use crate::config::Place;
 use crate::failure::{fault, fault_of_io, fault_of_write};
 use crate::leftovers::remove_leftovers;
 use crate::path::checked;
@@ -36,6 +37,7 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     links: Links,
     home: Handle,
+    place: Arc<Place>,
 }
 
 /// Who answers signed URLs.
@@ -45,6 +47,8 @@ enum Links {
     Ours { signer: LocalSigner, public_base: Arc<str> },
     /// The store does.
     Theirs(BucketSigner),
+    /// Nobody: nothing of this folder is for others.
+    Nobody,
 }
 
 /// What is known of an object without reading it.
@@ -76,18 +80,21 @@ impl Store {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn open(config: &StoreConfig) -> Result<Self> {
-        let home = Handle::current();
+        let (home, place) = (Handle::current(), Arc::new(config.0.clone()));
         match &config.0 {
             Place::Folder(config) => {
                 let links = Links::Ours {
                     signer: config.signer.clone(),
                     public_base: config.public_base.as_str().into(),
                 };
-                Ok(Self { inner: open_folder(config)?, links, home })
+                Ok(Self { inner: open_folder(&config.folder)?, links, home, place })
+            }
+            Place::Closed(folder) => {
+                Ok(Self { inner: open_folder(folder)?, links: Links::Nobody, home, place })
             }
             Place::Bucket(config) => {
                 let (inner, signer) = config.open()?;
-                Ok(Self { inner, links: Links::Theirs(signer), home })
+                Ok(Self { inner, links: Links::Theirs(signer), home, place })
             }
         }
     }
@@ -191,6 +198,7 @@ impl Store {
             }
             // The store has a tag of its own.
             Links::Theirs(signer) => signer.sign_get(path, file_name, ttl, now),
+            Links::Nobody => Err(Fault::internal("a store without links was asked for one")),
         }
     }
 
@@ -199,30 +207,38 @@ impl Store {
     pub fn signer(&self) -> Option<&LocalSigner> {
         match &self.links {
             Links::Ours { signer, .. } => Some(signer),
-            Links::Theirs(_) => None,
+            Links::Theirs(_) | Links::Nobody => None,
         }
+    }
+
+    pub(crate) fn inner(&self) -> &dyn ObjectStore {
+        self.inner.as_ref()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
-fn open_folder(config: &FolderConfig) -> Result<Arc<dyn ObjectStore>> {
+fn open_folder(folder: &FilePath) -> Result<Arc<dyn ObjectStore>> {
     let unusable = || {
-        let folder = config.folder.display();
+        let folder = folder.display();
         let sentence =
             format!("the folder {folder} cannot be used for objects: create it and give it to this user");
         Fault::unavailable("STORE_UNAVAILABLE", sentence)
     };
-    fs::create_dir_all(&config.folder).map_err(|error| unusable().caused_by(error))?;
-    let local = LocalFileSystem::new_with_prefix(&config.folder)
+    fs::create_dir_all(folder).map_err(|error| unusable().caused_by(error))?;
+    let local = LocalFileSystem::new_with_prefix(folder)
         .map_err(|error| unusable().caused_by(error))?
         // An export is called ready in the database: its files must then survive a power cut.
         .with_fsync(true)
         .with_automatic_cleanup(true);
-    remove_leftovers(&config.folder);
+    remove_leftovers(folder);
     Ok(Arc::new(local))
 }
 
 impl Meta {
-    fn of(meta: &ObjectMeta) -> Self {
+    pub(crate) fn of(meta: &ObjectMeta) -> Self {
         Self { bytes: meta.size, modified: meta.last_modified }
     }
 }

@@ -1,6 +1,6 @@
 //! Configuration of the three commands, from the environment.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use mintmark_db::DbConfig;
 use mintmark_fault::Chain;
 use mintmark_objects::IntakeConfig;
 use mintmark_rpc::client::LimitPolicy;
-use mintmark_service::config::{AppEnv, Reader};
+use mintmark_service::config::Reader;
 use mintmark_service::limit::enabled;
 use mintmark_service::network::Network;
 
@@ -60,7 +60,9 @@ impl GatewayConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let http_addr = reader.addr("PREFLIGHT_HTTP_ADDR", "127.0.0.1:8082", "where the HTTP edge answers");
-        let grpc_addr = reader.addr("PREFLIGHT_GRPC_ADDR", "127.0.0.1:9082", "where the gRPC edge answers");
+        let app_env = reader.app_env();
+        let grpc_addr =
+            reader.grpc_addr(app_env, "PREFLIGHT_GRPC_ADDR", "127.0.0.1:9082", "where the gRPC edge answers");
         let database = DbConfig::read(reader, "PREFLIGHT_DATABASE_URL");
         let trust_bundle =
             reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
@@ -86,8 +88,7 @@ impl LimitConfig {
     fn read(reader: &mut Reader) -> Option<Option<Self>> {
         let app_env = reader.app_env();
         let enabled = enabled(reader, app_env);
-        let url = reader.url("RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter");
-        let url = url.filter(|url| encrypted(reader, app_env, "RATELIMIT_GRPC_URL", url));
+        let url = reader.peer_url(app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter");
         let policy = LimitPolicy::read(reader, app_env);
         let window =
             reader.seconds("RATE_LIMIT_WINDOW_SEC", 60, 1..=86_400, "length of a window, in seconds");
@@ -135,21 +136,6 @@ fn identity(reader: &mut Reader, needed: bool) -> Option<Option<KeyStore>> {
     Some(Some(keys.ok()?))
 }
 
-/// Plain http is for this machine alone, unless the environment says that nothing here is worth protecting.
-fn encrypted(reader: &mut Reader, app_env: Option<AppEnv>, name: &'static str, url: &str) -> bool {
-    let authority = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
-    let Some(authority) = authority else { return true };
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-    let here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-    // An APP_ENV that could not be read is reported by itself.
-    if !here && app_env.is_some_and(AppEnv::is_production) {
-        reader.problem(name, "is http:// to another machine: use https://, or set APP_ENV=development");
-        return false;
-    }
-    true
-}
-
 fn max_file_bytes(reader: &mut Reader) -> Option<u64> {
     reader.number(
         "PREFLIGHT_MAX_FILE_BYTES",
@@ -187,20 +173,6 @@ mod tests {
         let errors = reader.finish(config).err().unwrap();
         let names: Vec<&str> = errors.problems().map(|(name, _)| name).collect();
         assert_eq!(names, ["PREFLIGHT_DATABASE_URL", "TRUST_BUNDLE_FILE", "PREFLIGHT_SIGNING_KEY_FILE"]);
-    }
-
-    #[test]
-    fn read_refuses_http_to_another_machine_in_production_alone() {
-        for (env, url, fine) in [
-            ("production", "http://127.0.0.1:9084", true),
-            ("production", "http://[::1]:9084", true),
-            ("production", "http://limiter:9084", false),
-            ("development", "http://limiter:9084", true),
-        ] {
-            let mut reader = Reader::from_pairs([("APP_ENV", env)]);
-            let app_env = reader.app_env();
-            assert_eq!(encrypted(&mut reader, app_env, "RATELIMIT_GRPC_URL", url), fine, "{env} {url}");
-        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use mintmark_auth::{ServiceVerifier, TokenSource, TrustStore, audience};
 use mintmark_db::Pool;
 use mintmark_ids::ServiceName;
 use mintmark_objects::Intake;
-use mintmark_rpc::GrpcEdge;
 use mintmark_rpc::client::Ratelimit;
+use mintmark_rpc::{GrpcEdge, Target};
 use mintmark_service::network::Network;
 use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Context, Launch, StartError, launch};
@@ -94,7 +94,7 @@ fn limits(
     let reloaded = identity.clone();
     keep_fresh(context, "preflight-signing-key", move || reloaded.reload_alone());
     let tokens = TokenSource::new(ServiceName::PreflightGateway, identity, issuer);
-    let limiter = Arc::new(Counted(Ratelimit::new(&url, tokens, policy)?));
+    let limiter = Arc::new(Counted(Ratelimit::new(Target::new(&url, context), tokens, policy)?));
     Ok(Some(Limits { limiter, unverified, window, trusted_proxies }))
 }
 

@@ -45,7 +45,12 @@ impl RatelimitConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let app_env = reader.app_env();
-        let grpc_addr = reader.addr("RATELIMIT_GRPC_ADDR", "127.0.0.1:9084", "where decisions are asked for");
+        let grpc_addr = reader.grpc_addr(
+            app_env,
+            "RATELIMIT_GRPC_ADDR",
+            "127.0.0.1:9084",
+            "where decisions are asked for",
+        );
         let trust_bundle =
             reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
         let enabled = enabled(reader, app_env);

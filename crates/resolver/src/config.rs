@@ -87,8 +87,13 @@ pub struct DirectoryConfig {
 impl DirectoryConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
-        let grpc_addr =
-            reader.addr("DIRECTORY_GRPC_ADDR", "127.0.0.1:9081", "where the control plane publishes");
+        let app_env = reader.app_env();
+        let grpc_addr = reader.grpc_addr(
+            app_env,
+            "DIRECTORY_GRPC_ADDR",
+            "127.0.0.1:9081",
+            "where the control plane publishes",
+        );
         let database = DbConfig::read(reader, "DIRECTORY_DATABASE_URL");
         let peppers = peppers(reader);
         let trust_bundle =

@@ -18,7 +18,6 @@ use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::service::RoutesBuilder;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tower::Service;
 
 use crate::gate::{GateLayer, Shared};
@@ -26,6 +25,7 @@ use crate::health::Reported;
 use crate::observe::Durations;
 use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, split};
+use crate::secure::incoming;
 
 /// Calls that run at once, streams included; more are told to come back.
 const CALLS: usize = 1024;
@@ -58,6 +58,7 @@ pub struct GrpcEdge {
     reflected: Vec<&'static [u8]>,
     calls: usize,
     spans_where_exported: bool,
+    long: Vec<&'static str>,
 }
 
 impl GrpcEdge {
@@ -79,6 +80,7 @@ impl GrpcEdge {
             reflected: Vec::new(),
             calls: CALLS,
             spans_where_exported: false,
+            long: Vec::new(),
         }
     }
 
@@ -136,13 +138,20 @@ impl GrpcEdge {
         self
     }
 
+    /// Lets the method at `path` answer as late as it needs to: for calls whose request is a long stream and whose answer
+    /// comes at its end. The method itself must bound how long it waits for the next message.
+    pub fn long(mut self, path: &'static str) -> Self {
+        self.long.push(path);
+        self
+    }
+
     /// Allows this many calls at once instead of 1024.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.calls = calls;
         self
     }
 
-    /// Takes the port; port 0 picks a free one. Nothing is answered before [`Running::serve`].
+    /// Takes the port; port 0 picks a free one. Where the process has a certificate, whoever connects must show one too. Nothing is answered before [`Running::serve`].
     ///
     /// # Errors
     /// A sentence that says what to do when the port is taken or not ours, or the descriptors do not fit together.
@@ -170,9 +179,10 @@ impl GrpcEdge {
             places: Arc::new(Semaphore::new(self.calls)),
             closing: closing.clone(),
             durations: Durations::new(),
+            long: self.long,
             spans: !self.spans_where_exported || telemetry::exports_traces(),
         });
-        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let incoming = incoming(listener, context.tls.clone(), context.shutdown.clone());
         let server = server(shared)
             .add_routes(self.routes.routes())
             .serve_with_incoming_shutdown(incoming, context.shutdown.requested());

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderName};
 use http::{HeaderMap, Request, Response};
-use mintmark_auth::{Principal, ServiceCaller, ServiceVerifier, control};
+use mintmark_auth::{Principal, ServiceCaller, ServiceVerifier, audience, control};
 use mintmark_fault::{Fault, Kind};
 use mintmark_service::telemetry::{SecurityEvent, security_event};
 use tokio::sync::Semaphore;
@@ -22,6 +22,7 @@ use tracing::{Instrument, Span};
 use crate::observe::{self, Call, Durations};
 use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, Target};
+use crate::secure::Peer;
 use crate::{deadline, status};
 
 /// The verified caller of a request that came through a [`crate::GrpcEdge`].
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     /// Cancelled once health says NOT_SERVING: ends the streams of health and reflection.
     pub(crate) closing: CancellationToken,
     pub(crate) durations: Durations,
+    /// Methods that answer as late as they need to.
+    pub(crate) long: Vec<&'static str>,
     /// Whether calls have spans.
     pub(crate) spans: bool,
 }
@@ -68,6 +71,7 @@ impl Shared {
             Target::Unknown => None,
         };
         let caller = self.authenticate(presented)?;
+        self.check_connection(&caller, request)?;
         let Some(rpc) = rpc else {
             return Err(Fault::new(
                 Kind::MethodNotAllowed,
@@ -80,6 +84,17 @@ impl Shared {
         call.span().record("tenant.id", caller.tenant().as_str());
         request.extensions_mut().insert(caller);
         Ok(())
+    }
+
+    /// A service's own token is worth something only on a connection of that service: one that was stolen opens nothing
+    /// without the certificate. PREFLIGHT_JWTs are given to clients, and those come by whichever connection.
+    fn check_connection(&self, caller: &ServiceCaller, request: &Request<Body>) -> Result<(), Fault> {
+        let Some(Some(peer)) = request.extensions().get::<Option<Peer>>() else { return Ok(()) };
+        if caller.audience() == audience::PREFLIGHT || peer.is(caller.service()) {
+            return Ok(());
+        }
+        security_event(SecurityEvent::TokenOfAnotherService, self.name, "authorization");
+        Err(Fault::unauthenticated())
     }
 
     fn take_place(&self, call: &mut Call) -> Result<(), Fault> {
@@ -182,8 +197,14 @@ where
         let span = call.span();
         let answer = async move {
             let cut = matches!(target, Target::Open(_)).then(|| shared.closing.clone().cancelled_owned());
+            let long = shared.long.contains(&request.uri().path());
             let response = match shared.admit(&target, &mut request, &mut call) {
                 Err(fault) => status(fault).into_http(),
+                // Its own time-outs bound it.
+                Ok(()) if long => {
+                    let Ok(response) = inner.call(request).await;
+                    response
+                }
                 Ok(()) => within(deadline::of(request.headers()), inner.call(request)).await,
             };
             Ok(call.watch(response, cut))

@@ -11,12 +11,14 @@ mod outgoing;
 mod own;
 mod propagation;
 mod row;
+mod secure;
 mod status;
 
 pub use edge::{GrpcEdge, Running};
 pub use gate::caller;
-pub use outgoing::{OutgoingToken, authorized, connect_lazy};
+pub use outgoing::{OutgoingToken, authorized, connect, connect_lazy};
 pub use row::Rpc;
+pub use secure::Target;
 pub use status::{DOMAIN, fault_of, over_limit, status, unreadable};
 /// A connection to a service of ours that is opened at the first call and reopened when it breaks.
 pub use tonic::transport::Channel;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use http::Uri;
 use mintmark_auth::ServiceToken;
+use mintmark_ids::ServiceName;
 use mintmark_service::{StartError, telemetry};
 use tokio::runtime::Handle;
 use tonic::Request;
@@ -12,6 +14,7 @@ use tracing::Span;
 
 use crate::client::ExchangedToken;
 use crate::propagation::Outgoing;
+use crate::secure::{Target, connector};
 
 /// A peer in the same cluster answers in milliseconds, or it is away.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -21,35 +24,55 @@ const PING_ANSWER: Duration = Duration::from_secs(10);
 /// Acknowledgements are small; the windows are for lists of later methods.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 
-/// A channel to `url` (`http://host:port`) that connects at the first call and again whenever the connection broke.
-///
-/// Connections are driven on `home`, whichever thread calls: an actix worker that is busy must not stall them.
+/// A channel to a service in the clear at `url` (`http://host:port`); see [`connect`].
 ///
 /// # Errors
-/// A sentence when `url` is not an `http` URL with a host. TLS between services is not built yet, and an `https` URL
-/// is refused instead of being spoken to in the clear.
+/// A sentence when `url` is not an `http` URL with a host.
 pub fn connect_lazy(url: &str, home: &Handle) -> Result<Channel, StartError> {
-    let refused =
-        |what: &str| StartError::new(format!("\"{url}\" {what}: write it like http://127.0.0.1:9081"));
+    let refused = |what: &str| refused(url, what);
     let endpoint =
         Endpoint::from_shared(url.to_owned()).map_err(|_| refused("is not a URL of a gRPC service"))?;
     match (endpoint.uri().scheme_str(), endpoint.uri().host()) {
         (Some("http"), Some(_)) => {}
-        (Some("https"), _) => {
-            return Err(refused("asks for TLS, which calls between services do not speak yet"));
-        }
+        (Some("https"), _) => return Err(refused("is https:// and no certificate of ours goes with it")),
         _ => return Err(refused("is not a URL of a gRPC service")),
     }
     // The channel's worker is spawned where it is made.
     let _home = home.enter();
-    Ok(endpoint
+    Ok(settled(endpoint).connect_lazy())
+}
+
+/// A channel to `service` that connects at the first call and again whenever the connection broke. Over `https` both ends
+/// show certificates, and the other one must be that service's.
+///
+/// Connections are driven on `home`, whichever thread calls: an actix worker that is busy must not stall them.
+///
+/// # Errors
+/// A sentence when the target is no URL of a gRPC service, or is `https` where the process has no certificate.
+pub fn connect(target: Target<'_>, service: ServiceName, home: &Handle) -> Result<Channel, StartError> {
+    let (Some(tls), Some(authority)) = (target.tls, target.url.strip_prefix("https://")) else {
+        return connect_lazy(target.url, home);
+    };
+    let refused = || refused(target.url, "is not a URL of a gRPC service");
+    // Our connector speaks TLS itself: tonic's own would not see a certificate that was renewed.
+    let endpoint = Endpoint::from_shared(format!("http://{authority}")).map_err(|_| refused())?;
+    let origin: Uri = target.url.parse().map_err(|_| refused())?;
+    let _home = home.enter();
+    Ok(settled(endpoint.origin(origin)).connect_with_connector_lazy(connector(tls, service)))
+}
+
+fn refused(url: &str, what: &str) -> StartError {
+    StartError::new(format!("\"{url}\" {what}: write it like http://127.0.0.1:9081"))
+}
+
+fn settled(endpoint: Endpoint) -> Endpoint {
+    endpoint
         .connect_timeout(CONNECT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_ANSWER)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
-        .connect_lazy())
 }
 
 mod sealed {

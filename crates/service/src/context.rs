@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::config::AppEnv;
+use crate::tls::Tls;
 use crate::{Health, Shutdown};
 
 /// What a running service is given by `launch`. Cheap to clone.
@@ -25,6 +26,8 @@ pub struct Context {
     pub home: Handle,
     /// How long draining may take once the end is requested.
     pub shutdown_grace: Duration,
+    /// What this service shows other services and asks of them; none where they speak in the clear.
+    pub tls: Option<Tls>,
 }
 
 impl Context {
@@ -43,6 +46,7 @@ impl Context {
             shutdown,
             home: Handle::current(),
             shutdown_grace: Duration::from_secs(5),
+            tls: None,
         }
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::config::{AppEnv, Reader};
 use crate::telemetry::LogFilter;
+use crate::tls::TlsFiles;
 use crate::{Context, StartError};
 
 /// `EX_USAGE` of sysexits.h: the command, here its configuration, was wrong.
@@ -39,6 +40,8 @@ pub struct Standard {
     pub otlp_endpoint: Option<String>,
     /// `SHUTDOWN_GRACE_SECS`.
     pub shutdown_grace: Duration,
+    /// `TLS_CERT_FILE`, `TLS_KEY_FILE` and `TLS_CA_FILE`; none where services speak in the clear.
+    pub tls: Option<TlsFiles>,
 }
 
 impl Standard {
@@ -69,12 +72,14 @@ impl Standard {
         }
         let about = "seconds that work under way may take to finish after SIGTERM";
         let shutdown_grace = reader.seconds("SHUTDOWN_GRACE_SECS", 20, 1..=600, about);
+        let tls = TlsFiles::read(reader);
         Some(Self {
             app_env: app_env?,
             ops_addr: ops_addr?,
             log_filter: log_filter?,
             otlp_endpoint: otlp_endpoint?,
             shutdown_grace: shutdown_grace?,
+            tls: tls?,
         })
     }
 }

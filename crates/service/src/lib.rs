@@ -13,6 +13,7 @@ pub mod reload;
 mod shutdown;
 mod start_error;
 pub mod telemetry;
+pub mod tls;
 
 pub use background::spawn_background;
 pub use context::{Context, spawn_named};

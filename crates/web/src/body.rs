@@ -3,6 +3,7 @@
 mod canonical;
 mod file;
 mod optional;
+mod stream;
 
 use std::ops::Deref;
 
@@ -20,6 +21,7 @@ use crate::{Problem, decode};
 
 pub use file::FileBody;
 pub use optional::OptionalBody;
+pub use stream::StreamBody;
 
 /// Largest body in bytes; the edge's travels as application data, a row's own with the request.
 #[derive(Clone, Copy)]

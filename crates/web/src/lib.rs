@@ -20,7 +20,7 @@ mod upstream;
 pub use access::{Access, Authenticate, Credentials};
 pub use actix_web::http::StatusCode;
 pub use answer::{accepted, created, json, no_content, ok};
-pub use body::{Body, FileBody, OptionalBody};
+pub use body::{Body, FileBody, OptionalBody, StreamBody};
 pub use edge::Edge;
 pub use extract::{Caller, PathOf, QueryOf};
 pub use futures::future::BoxFuture;

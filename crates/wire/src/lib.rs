@@ -36,6 +36,22 @@ pub mod directory {
     }
 }
 
+/// `mintmark.evidence`: encrypted evidence, its erasure, and the audit of both.
+pub mod evidence {
+    /// Version 1 of the vault's interface; `proto/mintmark/evidence/v1/evidence.proto` is its documentation.
+    #[allow(
+        clippy::all,
+        clippy::pedantic,
+        clippy::restriction,
+        missing_docs,
+        unused_qualifications,
+        reason = "generated: which lints fire changes with the generator"
+    )]
+    pub mod v1 {
+        tonic::include_proto!("mintmark.evidence.v1");
+    }
+}
+
 /// `mintmark.preflight`: whether artwork can go to press.
 pub mod preflight {
     /// Version 1 of the gateway's interface; `proto/mintmark/preflight/v1/preflight.proto` is its documentation.

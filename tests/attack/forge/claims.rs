@@ -22,6 +22,7 @@ pub(super) fn attacks(rightful: &Rightful, loot: &Loot) -> Vec<(String, String)>
     attacks.extend(tenants(rightful, loot));
     attacks.extend(subjects(rightful, loot));
     attacks.extend(no_object(rightful));
+    attacks.extend(of_person(rightful));
     if !rightful.is_session() {
         attacks.extend(scopes(rightful));
     }
@@ -230,7 +231,8 @@ fn tenants(rightful: &Rightful, loot: &Loot) -> Vec<(String, String)> {
 fn subjects(rightful: &Rightful, loot: &Loot) -> Vec<(String, String)> {
     let right = rightful.claims["sub"].as_str().unwrap();
     let mut values: Vec<String> = vec![
-        right.split_once(':').unwrap().1.to_owned(),
+        // Of an operator, whose name has no kind, the half of it.
+        right.split_once(':').map_or("control", |(_, name)| name).to_owned(),
         format!(" {right}"),
         format!("{right} "),
         format!("{right}:admin"),
@@ -261,6 +263,7 @@ fn subjects(rightful: &Rightful, loot: &Loot) -> Vec<(String, String)> {
     }
     values
         .into_iter()
+        .filter(|value| value != right)
         .map(|value| (format!("sub {value:?}"), rightful.with_claim("sub", json!(value))))
         .collect()
 }
@@ -268,6 +271,9 @@ fn subjects(rightful: &Rightful, loot: &Loot) -> Vec<(String, String)> {
 /// Scopes that the bundle does not grant to the signer, and forms that no scope list has.
 fn scopes(rightful: &Rightful) -> Vec<(String, String)> {
     let right = rightful.claims["scp"][0].as_str().unwrap();
+    // A right one, where the vault is attacked.
+    let evidence =
+        if rightful.claims["aud"] == "ppos:evidence" { json!("evidence:*") } else { json!("evidence:read") };
     let foreign = if rightful.claims["aud"] == "ppos:control" { "directory:read" } else { "preflight:read" };
     let values = [
         json!([]),
@@ -295,7 +301,7 @@ fn scopes(rightful: &Rightful) -> Vec<(String, String)> {
         json!([right, "directory:admin"]),
         json!([right, foreign]),
         json!([foreign]),
-        json!(["evidence:read"]),
+        json!([evidence]),
         json!(vec![right; 33]),
         json!(["x".repeat(65)]),
     ];
@@ -316,7 +322,11 @@ pub(super) fn of_scope(rightful: &Rightful) -> Vec<Attack> {
     if ["ppos:ratelimit", "ppos:registry", "ppos:control"].contains(&audience) {
         return Vec::new();
     }
-    let all = ["directory:publish", "directory:revoke", "directory:read"];
+    let all = match audience {
+        // No other of the control plane's calls, even with every one of these.
+        "ppos:evidence" => ["evidence:read", "evidence:hold", "evidence:operate"],
+        _ => ["directory:publish", "directory:revoke", "directory:read"],
+    };
     let others: Vec<&str> = all.into_iter().filter(|scope| *scope != right).collect();
     let mut values = vec![json!(others), json!(others.join(" "))];
     values.extend(others.iter().map(|scope| json!([scope])));
@@ -325,6 +335,52 @@ pub(super) fn of_scope(rightful: &Rightful) -> Vec<Attack> {
         Attack::bearer(format!("scp of other methods: {value}"), &token).ends(Refusal::Forbidden)
     };
     values.into_iter().map(forged).collect()
+}
+
+/// What a call in a person's name says of the person: changed under the old signature, or signed as nobody may.
+fn of_person(rightful: &Rightful) -> Vec<(String, String)> {
+    if rightful.claims["act"].is_null() {
+        return Vec::new();
+    }
+    let iat = rightful.claims["iat"].as_i64().unwrap();
+    let user = "user:usr_01h45ytscbebyvny4gc8cr8ma2";
+    let mut attacks: Vec<(String, String)> = [
+        ("act", absent()),
+        ("act", json!("service:control-plane")),
+        ("act", json!({ "sub": "service:console" })),
+        ("act", json!({ "sub": "service:control-plane", "act": { "sub": user } })),
+        ("role", json!("governance")),
+        ("role", json!("OWNER")),
+        ("role", json!(["GOVERNANCE"])),
+        ("disputeState", json!("reopened")),
+        ("disputeId", json!("dsp_x")),
+        ("exp", json!(iat + 31)),
+        ("exp", json!(iat + 60)),
+        ("sub", json!("client:portal")),
+        ("sub", json!("service:control-plane")),
+        ("sub", json!(format!("{user} by {user}"))),
+    ]
+    .into_iter()
+    .map(|(name, value)| (format!("{name} of a person's call {value}"), rightful.with_claim(name, value)))
+    .collect();
+    let token = rightful.token();
+    let signature = token.rsplit('.').next().unwrap();
+    let state = if rightful.claims["disputeState"] == "open" { "closed" } else { "open" };
+    let role = if rightful.claims["role"] == "GOVERNANCE" { "USER" } else { "GOVERNANCE" };
+    for (name, value) in [
+        ("role", role),
+        ("disputeState", state),
+        ("sub", user),
+        ("disputeId", "dsp_01h45ytscbebyvny4gc8cr8ma2"),
+    ] {
+        let changed = super::with(&rightful.claims, name, json!(value)).to_string();
+        let header = encode(rightful.header.to_string());
+        attacks.push((
+            format!("{name} changed afterwards"),
+            format!("{header}.{}.{signature}", encode(changed)),
+        ));
+    }
+    attacks
 }
 
 fn no_object(rightful: &Rightful) -> Vec<(String, String)> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::StreamExt as _;
 use mintmark_auth::scope;
 use mintmark_control_plane::grpc::PreflightTokenRpc;
+use mintmark_evidence_vault::grpc::EvidenceRpc;
 use mintmark_preflight_gateway::grpc::PreflightRpc;
 use mintmark_ratelimit::grpc::RatelimitRpc;
 use mintmark_resolver::grpc::DirectoryRpc;
@@ -29,7 +30,7 @@ const AT_ONCE: usize = 16;
 fn scopes() -> BTreeMap<&'static str, &'static str> {
     let rows =
         DirectoryRpc::METHODS.into_iter().chain(RatelimitRpc::METHODS).chain(PreflightTokenRpc::METHODS);
-    rows.chain(PreflightRpc::METHODS).map(|rpc| (rpc.path, rpc.scope)).collect()
+    rows.chain(PreflightRpc::METHODS).chain(EvidenceRpc::METHODS).map(|rpc| (rpc.path, rpc.scope)).collect()
 }
 
 /// What opens a method.

@@ -53,6 +53,11 @@ impl Door {
             "{keyId}" => shop.spare_key.clone(),
             // No job has failed.
             "{eventId}" => "job_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
+            "{disputeId}" => shop.dispute.clone(),
+            "{evidenceId}" => shop.evidence.clone(),
+            "{operationId}" => shop.operation.clone(),
+            // No log has such an entry.
+            "{entryId}" => "0198f6c0-0000-7000-8000-000000000000".to_owned(),
             "{serial}" => "1".to_owned(),
             // What these lead to is public, or proven by the URL: any value does.
             "{file}" => "index.html".to_owned(),

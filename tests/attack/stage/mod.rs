@@ -1,5 +1,5 @@
 //! The true services in this process, on a Postgres of their own: control plane, resolver directory, resolver scan, rate
-//! limiter, preflight gateway, console.
+//! limiter, preflight gateway, console, evidence vault.
 //!
 //! [`on_stage`] starts them once for the whole test binary and gives two tenants with everything a route can name. A test that
 //! changes things calls [`Stage::shop`] for a tenant of its own. [`every_route`] and [`every_rpc`] list all doors: what has
@@ -8,6 +8,7 @@
 mod calls;
 mod doors;
 mod shop;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -50,6 +51,8 @@ pub struct Stage {
     pub gateway: String,
     /// Its gRPC edge.
     pub gateway_grpc: SocketAddr,
+    /// The evidence vault's gRPC edge.
+    pub vault: SocketAddr,
     /// The console's HTTP edge.
     pub console: String,
     /// The limiter's gRPC edge.
@@ -77,6 +80,8 @@ pub struct Stage {
     _folder: TempDir,
     /// The control plane's, the resolver's and the preflight gateway's.
     pub databases: [TestDb; 3],
+    /// The evidence vault's, apart: whatever is refused there leaves an audit entry.
+    _vault_database: TestDb,
 }
 
 /// One runtime for all tests: the services outlive each of them.
@@ -132,8 +137,10 @@ impl Stage {
         let envoy = envoy::generate();
         let limiter = start_limiter(folder.path(), &envoy).await;
         let (gateway, gateway_grpc) = start_gateway(&databases[2], folder.path()).await;
+        let vault_database = testdb::database("evidence-vault").await;
+        let vault = vault::start(&vault_database, folder.path()).await;
         let (control, control_grpc) =
-            start_control(&databases[0], folder.path(), &control_token, directory).await;
+            start_control(&databases[0], folder.path(), &control_token, (directory, vault)).await;
         let console = start_console(folder.path(), control_grpc, gateway_grpc).await;
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let http = http.build().unwrap();
@@ -148,6 +155,7 @@ impl Stage {
             directory,
             gateway: format!("http://{gateway}"),
             gateway_grpc,
+            vault,
             console: format!("http://{console}"),
             limiter,
             envoy_credential: envoy.credential.expose_secret().to_owned(),
@@ -162,6 +170,7 @@ impl Stage {
             http,
             _folder: folder,
             databases,
+            _vault_database: vault_database,
         }
     }
 
@@ -191,12 +200,13 @@ impl Stage {
     }
 
     /// Every gRPC edge on the stage, by service.
-    pub fn grpc_edges(&self) -> [(&'static str, SocketAddr); 4] {
+    pub fn grpc_edges(&self) -> [(&'static str, SocketAddr); 5] {
         [
             ("control-plane", self.control_grpc),
             ("resolver-directory", self.directory),
             ("ratelimit", self.limiter),
             ("preflight-gateway", self.gateway_grpc),
+            ("evidence-vault", self.vault),
         ]
     }
 }
@@ -213,6 +223,7 @@ fn trust_bundle(identity: &str, reader: &str, console: &str) -> TrustBundle {
         grant(audience::RESOLVER, &directory),
         grant(audience::PREFLIGHT, &scope::PREFLIGHT),
         grant(audience::RATELIMIT, &[scope::RATELIMIT_CHECK]),
+        grant(audience::EVIDENCE, &scope::EVIDENCE),
     ];
     let some = vec![grant(audience::RESOLVER, &[scope::DIRECTORY_READ])];
     let trusted = |pem, service, grants| TrustedKey { jwk: key(pem), service, grants };
@@ -327,7 +338,7 @@ async fn start_control(
     db: &TestDb,
     folder: &Path,
     control: &str,
-    directory: SocketAddr,
+    (directory, vault): (SocketAddr, SocketAddr),
 ) -> (SocketAddr, SocketAddr) {
     let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let config = read(
@@ -343,6 +354,7 @@ async fn start_control(
             ("CODE_BASE_URL", "https://id.example"),
             ("RATE_LIMIT_ENABLED", "false"),
             ("DIRECTORY_GRPC_URL", &format!("http://{directory}")),
+            ("EVIDENCE_VAULT_GRPC_URL", &format!("http://{vault}")),
             ("EXPORT_STORE_URL", &format!("file://{}", file("objects"))),
             ("EXPORT_URL_SIGNING_KEY", KEY),
         ],

@@ -26,7 +26,7 @@ pub struct Person {
 #[derive(Clone, Debug)]
 pub struct Shop {
     pub tenant: String,
-    /// Owner of the brand, and administrator of the tenant.
+    /// Owner of the brand, administrator of the tenant, with every role for evidence.
     pub owner: Person,
     pub admin: Person,
     pub member: Person,
@@ -48,6 +48,12 @@ pub struct Shop {
     pub api_key: String,
     /// The id of an API key that nobody needs.
     pub spare_key: String,
+    /// Open.
+    pub dispute: String,
+    /// Of the dispute.
+    pub evidence: String,
+    /// On all of the tenant's evidence.
+    pub operation: String,
 }
 
 /// What it takes to make one.
@@ -80,10 +86,22 @@ impl Maker<'_> {
         self.sealed(&owner.session, &batch).await;
         let formats = json!({ "formats": ["csv"] });
         let export = id(&self.made(&format!("/v1/batches/{batch}/exports"), &owner.session, formats).await);
+        for role in ["USER", "ARBITRATOR", "GOVERNANCE"] {
+            let grant = json!({ "userId": owner.id, "role": role });
+            self.made("/api/admin/memberships", self.control, grant).await;
+        }
+        let dispute = id(&self.made("/v1/disputes", &owner.session, json!({ "reference": "CASE-1" })).await);
+        let evidence = format!("/v1/evidence?dispute={dispute}");
+        let evidence = id(&self.made(&evidence, &owner.session, json!({ "seen": "at the fair" })).await);
+        let operations = format!("/api/admin/tenants/{tenant}/evidence/operations");
+        let operation = id(&self.made(&operations, self.control, json!({ "kind": "retention" })).await);
         let [api_key, spare_key] = [self.key(&owner.session).await, self.key(&owner.session).await];
         Shop {
             api_key: api_key["key"].as_str().unwrap().to_owned(),
             spare_key: id(&spare_key),
+            dispute,
+            evidence,
+            operation,
             colleague: self.person(&tenant, false).await,
             chief: self.person(&tenant, true).await,
             tenant,

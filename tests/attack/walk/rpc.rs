@@ -45,6 +45,8 @@ fn callers(stage: &Stage) -> Vec<Caller> {
     };
     let service =
         |tenant: &TenantId, scopes: &[&'static str]| token(&stage.tokens, audience::RESOLVER, tenant, scopes);
+    let dispute = stage.ours.dispute.parse().unwrap();
+    let reading = Stage::bearer(stage.person_call(&ours, dispute, scope::EVIDENCE_READ).expose());
     let caller = |name, metadata| Caller { name, metadata };
     vec![
         caller("anonymous", MetadataMap::new()),
@@ -61,6 +63,7 @@ fn callers(stage: &Stage) -> Vec<Caller> {
             "console",
             token(&stage.console_tokens(), audience::REGISTRY, &ours, &[scope::TOKENS_EXCHANGE]),
         ),
+        caller("governor", reading),
         caller("envoy", Stage::bearer(&stage.envoy_credential)),
         caller("publisher*", token(&gateway, audience::RESOLVER, &ours, &[scope::DIRECTORY_PUBLISH])),
     ]

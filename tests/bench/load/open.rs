@@ -59,8 +59,13 @@ pub fn open_loop(
         }
         let now = Instant::now();
         sending = sending && !ended(now - started);
+        let mut waited = patience > Duration::ZERO;
         while sending && due <= now {
             let Some(link) = free.pop_front() else { break };
+            if !waited {
+                outcome.late(now - due);
+            }
+            waited |= free.is_empty();
             let code = dice.below(requests.len());
             links[link].send(&requests.codes[code as usize], due)?;
             // Moments of a Poisson process: independent visitors.

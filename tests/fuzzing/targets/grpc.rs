@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use mintmark_auth::{audience, scope};
-use mintmark_ids::TenantId;
+use mintmark_evidence_vault::grpc::EvidenceRpc;
+use mintmark_ids::{DisputeId, TenantId};
 use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
 use mintmark_wire::directory::v1::*;
 use mintmark_wire::envoy::service::ratelimit::v3::RateLimitRequest;
+use mintmark_wire::evidence::v1 as evidence;
 use mintmark_wire::preflight::v1 as preflight;
 use mintmark_wire::ratelimit::v1::CheckRequest;
 use prost::Message;
@@ -61,6 +63,12 @@ fn rightful_metadata(stage: &Stage, door: &RpcDoor) -> MetadataMap {
     if own_rpcs().contains(door.path.as_str()) {
         return Stage::bearer(&stage.envoy_credential);
     }
+    if door.service == "evidence-vault" {
+        let row = EvidenceRpc::METHODS.into_iter().find(|row| row.path == door.path);
+        let scope = row.unwrap_or_else(|| panic!("{} has no row", door.path)).scope;
+        let tenant = TenantId::parse("fuzzed").unwrap_or_else(|error| panic!("{error}"));
+        return Stage::bearer(stage.person_call(&tenant, DisputeId::new(), scope).expose());
+    }
     let (audience, scopes) = match door.service {
         "ratelimit" => (audience::RATELIMIT, &[scope::RATELIMIT_CHECK][..]),
         "preflight-gateway" => (audience::PREFLIGHT, &scope::PREFLIGHT[..]),
@@ -100,6 +108,18 @@ fn reads_itself(path: &str, message: &[u8]) -> bool {
         "GetMetrics" => check::<preflight::GetMetricsRequest>(message),
         "ReportTelemetry" => check::<preflight::ReportTelemetryRequest>(message),
         "ListChangedJobs" => check::<preflight::ListChangedJobsRequest>(message),
+        "Upload" => check::<evidence::UploadRequest>(message),
+        "GetEvidence" => check::<evidence::GetEvidenceRequest>(message),
+        "ListEvidence" => check::<evidence::ListEvidenceRequest>(message),
+        "ReadContent" => check::<evidence::ReadContentRequest>(message),
+        "SetLegalHold" => check::<evidence::SetLegalHoldRequest>(message),
+        "GetErasureProof" => check::<evidence::GetErasureProofRequest>(message),
+        "GetVerifyingKeys" => check::<evidence::GetVerifyingKeysRequest>(message),
+        "ListAuditEntries" => check::<evidence::ListAuditEntriesRequest>(message),
+        "GetAuditProof" => check::<evidence::GetAuditProofRequest>(message),
+        "ExportAudit" => check::<evidence::ExportAuditRequest>(message),
+        "StartOperation" => check::<evidence::StartOperationRequest>(message),
+        "GetOperation" => check::<evidence::GetOperationRequest>(message),
         "ShouldRateLimit" => check::<RateLimitRequest>(message),
         other => panic!("{path}: say in tests/fuzzing/targets/grpc.rs what {other} takes"),
     }

@@ -5,6 +5,7 @@ mod control;
 mod exchange;
 mod forge;
 mod key_rings;
+mod person_calls;
 mod policy;
 mod preflight;
 mod service_tokens;

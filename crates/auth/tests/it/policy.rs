@@ -43,15 +43,18 @@ fn with_role(tenant: &TenantId, brand: BrandId, role: BrandRole) -> Principal {
     person(tenant, Standing { brands: vec![(brand, role)], ..Standing::default() })
 }
 
-/// Somebody with a key who acts as an owner who is also a tenant administrator.
+/// Somebody with a key who acts as an owner who is also a tenant administrator and has every evidence role.
 fn impersonated(tenant: &TenantId, brand: BrandId) -> Principal {
     let forge = Forge::new();
     let minter = SessionMinter::new(forge.key(), ISSUER, Duration::from_secs(60));
     let by = Impersonator::ApiKey(ApiKeyId::new());
     let minted = minter.impersonate(UserId::new(), tenant, Duration::from_secs(60), by);
     let verified = SessionVerifier::new(forge.key(), ISSUER).verify(minted.expose()).unwrap();
-    let standing =
-        Standing { tenant_admin: true, brands: vec![(brand, BrandRole::Owner)], ..Standing::default() };
+    let standing = Standing {
+        tenant_admin: true,
+        brands: vec![(brand, BrandRole::Owner)],
+        evidence: EvidenceRole::ALL.to_vec(),
+    };
     Principal::Session(Session::new(verified, standing, Tier::Free))
 }
 
@@ -112,6 +115,17 @@ fn preflight(tenant: &TenantId, scopes: &[&'static str]) -> Principal {
     Principal::Service(verifier.verify(token.expose()).unwrap())
 }
 
+/// A service with one scope for the vault, through a real token.
+fn vault(tenant: &TenantId, scopes: &[&'static str]) -> Principal {
+    let forge = Forge::new();
+    let grants: &[(&str, &[&str])] = &[(audience::EVIDENCE, &scope::EVIDENCE)];
+    let bundle = TrustBundle::new(ISSUER, vec![forge.trusted(ServiceName::ControlPlane, grants)]).unwrap();
+    let source = TokenSource::new(ServiceName::ControlPlane, forge.key(), ISSUER);
+    let token = source.for_tenant(audience::EVIDENCE, tenant, scopes);
+    let verifier = ServiceVerifier::new(TrustStore::fixed(bundle), audience::EVIDENCE);
+    Principal::Service(verifier.verify(token.expose()).unwrap())
+}
+
 fn outcome(result: Result<(), Fault>) -> String {
     match result {
         Ok(()) => "yes".to_owned(),
@@ -124,7 +138,8 @@ fn policy_matches_golden_file() {
     let (own, foreign) = (tenant("acme"), tenant("other"));
     let (brand, another) = (BrandId::new(), BrandId::new());
     let admin = Standing { tenant_admin: true, ..Standing::default() };
-    let evidence = Standing { evidence: EvidenceRole::ALL.to_vec(), ..Standing::default() };
+    let evidence =
+        |roles: &[EvidenceRole]| person(&own, Standing { evidence: roles.to_vec(), ..Standing::default() });
     let callers = [
         ("control", control()),
         ("t.admin", person(&own, admin)),
@@ -132,7 +147,10 @@ fn policy_matches_golden_file() {
         ("admin", with_role(&own, brand, BrandRole::Admin)),
         ("member", with_role(&own, brand, BrandRole::Member)),
         ("elsewhere", with_role(&own, another, BrandRole::Owner)),
-        ("evidence", person(&own, evidence)),
+        ("evidence", evidence(&EvidenceRole::ALL)),
+        ("evd.user", evidence(&[EvidenceRole::User])),
+        ("evd.arb", evidence(&[EvidenceRole::Arbitrator])),
+        ("evd.gov", evidence(&[EvidenceRole::Governance])),
         ("act.owner", impersonated(&own, brand)),
         ("foreign", with_role(&foreign, brand, BrandRole::Owner)),
         ("key.all", api_key(&own, &[ApiScope::Enterprise])),
@@ -150,6 +168,14 @@ fn policy_matches_golden_file() {
         ("jobs.read", preflight(&own, &[scope::JOBS_READ])),
         ("jobs.write", preflight(&own, &[scope::JOBS_WRITE])),
         ("pf.other", preflight(&foreign, &scope::PREFLIGHT)),
+        ("v.upload", vault(&own, &[scope::EVIDENCE_UPLOAD])),
+        ("v.read", vault(&own, &[scope::EVIDENCE_READ])),
+        ("v.content", vault(&own, &[scope::EVIDENCE_CONTENT])),
+        ("v.hold", vault(&own, &[scope::EVIDENCE_HOLD])),
+        ("v.proof", vault(&own, &[scope::EVIDENCE_PROOF])),
+        ("v.audit", vault(&own, &[scope::EVIDENCE_AUDIT])),
+        ("v.operate", vault(&own, &[scope::EVIDENCE_OPERATE])),
+        ("v.other", vault(&foreign, &scope::EVIDENCE)),
         (
             "svc.other",
             service(&foreign, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
@@ -157,17 +183,17 @@ fn policy_matches_golden_file() {
     ];
     let mut printed = String::from(concat!(
         "# What each kind of caller may do to tenant acme and its brand: yes, or the HTTP status of the refusal.\n",
-        "# elsewhere: owner of another brand of acme. evidence: all evidence roles, no brand. foreign: owner in another\n",
-        "# tenant. act.owner: somebody who acts as an owner and tenant administrator. key.all: an `enterprise` key of a tenant\n",
-        "# administrator; key.read: admin:read and public; key.export: exports:read; key.other: `enterprise` elsewhere. publisher, revoker, reader, limiter, exchanger: service tokens for acme with one scope. pf.*, jobs.*: PREFLIGHT_JWTs with one scope; pf.other: all five, another tenant. svc.other: all three, another tenant.\n",
+        "# elsewhere: owner of another brand of acme. evidence: all evidence roles, no brand; evd.*: one of them. foreign: owner in another\n",
+        "# tenant. act.owner: somebody who acts as an owner and tenant administrator with all evidence roles. key.all: an `enterprise` key of a tenant\n",
+        "# administrator; key.read: admin:read and public; key.export: exports:read; key.other: `enterprise` elsewhere. publisher, revoker, reader, limiter, exchanger: service tokens for acme with one scope. pf.*, jobs.*: PREFLIGHT_JWTs with one scope; pf.other: all five, another tenant. v.*: service tokens for the vault with one scope; v.other: all of them, another tenant. svc.other: all three, another tenant.\n",
         "# Printed by tests/it/policy.rs; UPDATE_GOLDEN=1 rewrites it.\n",
     ));
-    write!(printed, "{:<18}{:<34}{:<10}", "action", "needs", "on").unwrap();
+    write!(printed, "{:<18}{:<37}{:<10}", "action", "needs", "on").unwrap();
     for (name, _) in &callers {
         write!(printed, "{name:<11}").unwrap();
     }
     for row in matrix() {
-        write!(printed, "\n{:<18}{:<34}{:<10}", row.action, row.rule, row.target).unwrap();
+        write!(printed, "\n{:<18}{:<37}{:<10}", row.action, row.rule, row.target).unwrap();
         for (_, caller) in &callers {
             write!(printed, "{:<11}", outcome(row.decide(caller, &own, brand))).unwrap();
         }

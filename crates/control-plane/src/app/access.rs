@@ -1,6 +1,7 @@
 //! From "this person asks for that thing" to a permit for the thing's brand.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent, Outcome};
 use mintmark_auth::policy::{Action, OnBrand, OnTenant, Permit, authorize};
 use mintmark_auth::{Principal, Session};
 use mintmark_db::transaction;
@@ -8,7 +9,6 @@ use mintmark_fault::{Chain, Fault, Kind, Result};
 use mintmark_ids::{BatchId, BrandId, ExportId, ProductId, TenantId};
 use serde_json::json;
 
-use crate::store::audit::{self, AuditEvent, Outcome};
 use crate::store::scopes;
 
 /// The tenant whose things the caller may see at all; 401 for a caller that belongs to none.

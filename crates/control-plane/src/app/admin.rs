@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::log::{Query, Recorded};
+use mintmark_audit::proof::Inclusion;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::{AssignRoles, Impersonate, ReadAdmin, ReplayEvent};
 use mintmark_auth::policy::{Action, Permit};
 use mintmark_auth::{
@@ -17,10 +20,10 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, JobId, MembershipId, UserId};
 use mintmark_jobs::DeadLetter;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{access, memberships as role_names};
-use crate::store::audit::{self, AuditEvent};
-use crate::store::audit_log::{self, Query, Recorded};
+use crate::store::audit_log;
 use crate::store::memberships::{self, Grant, Membership};
 use crate::store::page::{Slice, Window};
 use crate::store::standing;
@@ -51,6 +54,13 @@ impl Administration {
         let mut conn = self.pool.get().await?;
         let permit: Permit<ReadAdmin> = access::to_own_tenant(&mut conn, who).await?;
         audit_log::list(&mut conn, &permit, query, window).await
+    }
+
+    /// The proof that the log holds an entry of the tenant.
+    pub async fn audit_proof(&self, who: &Principal, id: Uuid) -> Result<Inclusion> {
+        let mut conn = self.pool.get().await?;
+        let permit: Permit<ReadAdmin> = access::to_own_tenant(&mut conn, who).await?;
+        audit_log::proof(&mut conn, &permit, id).await
     }
 
     /// The work of the tenant that was given up, newest first.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::{CreateApiKey, ManageApiKey, RevokeAnyKey, ViewApiKeys};
 use mintmark_auth::api_scope::grantable;
 use mintmark_auth::policy::{Action, OnTenant, Permit};
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use super::{access, check};
 use crate::store::api_keys::{self, ApiKey, NewApiKey};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::tenants;
 

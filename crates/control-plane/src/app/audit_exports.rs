@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::Principal;
 use mintmark_auth::action::ExportAuditLog;
 use mintmark_auth::policy::Permit;
@@ -15,7 +16,6 @@ use serde_json::json;
 
 use super::access;
 use crate::job_kinds::{ExportAudit, ExportAuditPayload};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::audit_exports::{self, AuditExport};
 use crate::store::page::{Slice, Window};
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::Permit;
 use mintmark_auth::{Principal, action};
 use mintmark_db::{Pool, transaction};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use super::access;
 use super::idempotency::{self, Answer, Request};
 use crate::job_kinds::{MintBatch, MintBatchPayload};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::batches::{self, Batch, BatchState, Mode, NewBatch};
 use crate::store::page::{Slice, Window};
 use crate::store::{events, products};

@@ -1,6 +1,7 @@
 //! Brands: created by tenant administrators, seen by whoever has a role for them.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::Principal;
 use mintmark_auth::policy::{OnTenant, authorize};
 use mintmark_db::{Pool, transaction};
@@ -9,7 +10,6 @@ use mintmark_ids::BrandId;
 use serde_json::json;
 
 use super::{access, check};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::brands::{self, Brand};
 use crate::store::page::{Slice, Window};
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::Permit;
 use mintmark_auth::{Principal, action};
 use mintmark_db::{Pool, transaction};
@@ -18,7 +19,6 @@ use super::batches::Progress;
 use super::idempotency::{self, Answer, Request};
 use super::pack::{Formats, INDEX_NAME, PartRange};
 use crate::job_kinds::{ExpireExport, ExpireExportPayload, ExportPack, ExportPackPayload};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::exports::{self, Export, ExportState, NewExport, StoredIndex, StoredPart};
 use crate::store::page::{Slice, Window};
 

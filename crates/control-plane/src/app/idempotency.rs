@@ -7,6 +7,7 @@
 use diesel_async::AsyncPgConnection;
 use mintmark_db::TransactionBodyOnce;
 use mintmark_fault::{Fault, Kind, Result};
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::store::Mandate;
@@ -54,6 +55,13 @@ impl Request {
         let Some(header) = header else { return Ok(None) };
         let key = key(header)?;
         Ok(Some(Request { method, path, key, fingerprint }))
+    }
+
+    /// SHA-256 of the key alone, for work whose body is too large to be fingerprinted before it is done.
+    pub fn key_sha256(&self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, self.key.as_bytes()).as_ref());
+        hash
     }
 
     fn claim(&self) -> Claim<'_> {

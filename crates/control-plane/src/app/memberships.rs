@@ -1,6 +1,7 @@
 //! Roles: granted and taken away by the operator.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::AdministerTenant;
 use mintmark_auth::policy::{Action, OnPlatform, OnTenant, Permit, authorize};
 use mintmark_auth::{BrandRole, EvidenceRole, Principal};
@@ -9,7 +10,6 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::{BrandId, MembershipId, TenantId, UserId};
 use serde_json::json;
 
-use crate::store::audit::{self, AuditEvent};
 use crate::store::memberships::{self, Grant, Membership};
 use crate::store::page::{Slice, Window};
 use crate::store::{tenants, users};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::{ManageTenants, ReadPreflightRegistry, SyncPreflightJobs};
 use mintmark_auth::policy::{OnPlatform, OnTenant, Permit, authorize};
 use mintmark_auth::{PreflightGrant, Principal, ServiceCaller, ServiceVerifier, Tier, TokenSource};
@@ -17,7 +18,6 @@ use mintmark_rpc::client::Preflight;
 use mintmark_wire::preflight::v1::{ListChangedJobsRequest, ListChangedJobsResponse};
 use serde_json::json;
 
-use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::preflight_jobs::syncing::{self, Cursor, Written};
 use crate::store::preflight_jobs::{self, Query, RegisteredJob};

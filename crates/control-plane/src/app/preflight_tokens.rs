@@ -2,6 +2,7 @@
 //! caller's own for one that is no wider.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::{ExchangePreflightToken, IssuePreflightToken, RequestPreflightToken};
 use mintmark_auth::policy::{Action, OnTenant, Permit, authorize};
 use mintmark_auth::{Minted, PreflightGrant, PreflightScopes, Principal, ServiceVerifier, Tier, TokenSource};
@@ -11,7 +12,6 @@ use mintmark_ids::{BrandId, TenantId};
 use serde_json::json;
 
 use super::access;
-use crate::store::audit::{self, AuditEvent};
 use crate::store::{scopes, tenants};
 
 /// The field of a fault about the token that was presented for an exchange.

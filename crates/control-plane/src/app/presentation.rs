@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::Permit;
 use mintmark_auth::{Principal, action};
 use mintmark_db::{Pool, transaction};
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::access;
 use crate::job_kinds::{SyncProduct, SyncProductPayload};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::presentation::{self, ChangesLook, Subject};
 
 /// What people do with looks.

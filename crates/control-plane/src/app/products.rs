@@ -1,6 +1,7 @@
 //! Products: what is printed on, and where its scans lead. The directory is told of each change by a job.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::{Action, OnBrand, Permit};
 use mintmark_auth::{Principal, action};
 use mintmark_codes::Gtin;
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 use super::destination;
 use super::{access, check};
 use crate::job_kinds::{SyncProduct, SyncProductPayload};
-use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::products::{self, NewProduct, Product, ProductChange};
 

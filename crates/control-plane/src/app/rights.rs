@@ -5,10 +5,10 @@ use mintmark_auth::Principal;
 use mintmark_auth::policy::{Action, OnBrand, OnTenant};
 use mintmark_db::Pool;
 use mintmark_fault::Result;
-use mintmark_ids::{BatchId, BrandId, ProductId, UserId};
+use mintmark_ids::{BatchId, BrandId, DisputeId, EvidenceId, ProductId, UserId};
 
 use super::access;
-use crate::store::scopes;
+use crate::store::{disputes, scopes};
 
 /// Asks the policy, and gives no permit away.
 #[derive(Clone)]
@@ -31,6 +31,20 @@ impl Rights {
     pub async fn user<A: Action<On = OnTenant>>(&self, who: &Principal, id: UserId) -> Result<()> {
         self.tenant::<A>(who).await?;
         scopes::has_user(&mut *self.pool.get().await?, access::tenant(who)?, id).await
+    }
+
+    /// Whether the caller may do `A`, and the dispute is of their tenant.
+    pub async fn dispute<A: Action<On = OnTenant>>(&self, who: &Principal, id: DisputeId) -> Result<()> {
+        let mut conn = self.pool.get().await?;
+        let permit = access::to_own_tenant::<A>(&mut conn, who).await?;
+        disputes::find(&mut conn, &permit, id).await.map(drop)
+    }
+
+    /// Whether the caller may do `A`, and the record is of their tenant.
+    pub async fn evidence<A: Action<On = OnTenant>>(&self, who: &Principal, id: EvidenceId) -> Result<()> {
+        let mut conn = self.pool.get().await?;
+        let permit = access::to_own_tenant::<A>(&mut conn, who).await?;
+        disputes::of_evidence(&mut conn, &permit, id).await.map(drop)
     }
 
     /// Whether the caller may do `A` to a brand.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
 use mintmark_auth::{Minted, Principal, SessionMinter};
 use mintmark_db::{Pool, transaction};
@@ -11,7 +12,6 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::UserId;
 use serde_json::json;
 
-use crate::store::audit::{self, AuditEvent};
 use crate::store::users;
 
 /// Makes sessions.

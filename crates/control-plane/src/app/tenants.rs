@@ -1,6 +1,7 @@
 //! Tenants: created, listed, renamed and moved between tiers by the operator.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::policy::{OnPlatform, OnTenant, authorize};
 use mintmark_auth::{Principal, Tier};
 use mintmark_db::{Pool, transaction};
@@ -9,7 +10,6 @@ use mintmark_ids::TenantId;
 use serde_json::json;
 
 use super::check;
-use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::tenants::{self, Tenant, TenantChange};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::{Principal, action};
 use mintmark_codes::Code;
 use mintmark_codes::link::{self, Base};
@@ -13,7 +14,6 @@ use mintmark_minting::{BatchSecret, CodeMasterKey, WrappedSecret};
 use serde_json::json;
 
 use super::access;
-use crate::store::audit::{self, AuditEvent};
 use crate::store::batches::{self, BatchState};
 use crate::store::events;
 

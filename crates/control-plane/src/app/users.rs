@@ -1,6 +1,7 @@
 //! People: created, listed, changed and shut out by the operator.
 
 use diesel_async::AsyncPgConnection;
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::Principal;
 use mintmark_auth::action::AdministerTenant;
 use mintmark_auth::policy::{OnPlatform, OnTenant, Permit, authorize};
@@ -10,7 +11,6 @@ use mintmark_ids::{TenantId, UserId};
 use serde_json::{Value, json};
 
 use super::check;
-use crate::store::audit::{self, AuditEvent};
 use crate::store::page::{Slice, Window};
 use crate::store::tenants;
 use crate::store::users::{self, NewUser, User, UserChange};

@@ -3,6 +3,8 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
+use mintmark_audit::log::{Position, Query, Recorded};
+use mintmark_audit::proof::to_line;
 use mintmark_auth::action;
 use mintmark_ids::{ApiKeyId, BrandId, JobId, MembershipId, UserId};
 use mintmark_jobs::DeadLetter;
@@ -20,11 +22,20 @@ use super::users::UserView;
 use crate::app::admin::Administration;
 use crate::app::api_keys::ApiKeys;
 use crate::app::rights::Rights;
-use crate::store::audit_log::{Query, Recorded};
 
 /// The part of the OpenAPI document about the administration of a tenant.
 #[derive(OpenApi)]
-#[openapi(paths(users, audit_entries, failed_events, replay, assign, unassign, revoke_key, impersonate))]
+#[openapi(paths(
+    users,
+    audit_entries,
+    audit_proof,
+    failed_events,
+    replay,
+    assign,
+    unassign,
+    revoke_key,
+    impersonate
+))]
 pub struct Doc;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -32,6 +43,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::get("/v1/admin/users", access, users),
         Route::get("/v1/admin/audit-entries", access, audit_entries),
+        Route::get("/v1/admin/audit-entries/{entryId}/proof", access, audit_proof),
         Route::get("/v1/admin/failed-events", access, failed_events),
         Route::post("/v1/admin/failed-events/{eventId}/replay", access, replay),
         Route::post("/v1/admin/users/{userId}/roles", access, assign),
@@ -76,6 +88,20 @@ pub struct AuditEntryView {
     trace_id: Option<String>,
     #[schema(value_type = Object)]
     detail: Value,
+    /// Where the log holds it; null for about a second.
+    leaf: Option<LeafView>,
+}
+
+/// Where the log holds an entry.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeafView {
+    /// Which log: 1, and one more for each restore of the database.
+    epoch: u64,
+    /// The leaf, from 0.
+    index: u64,
+    /// Your tenant's own number in that log, from 1 without gaps.
+    tenant_number: u64,
 }
 
 /// Work that was given up after its last attempt.
@@ -125,7 +151,14 @@ impl From<Recorded> for AuditEntryView {
             outcome: entry.outcome,
             trace_id: entry.trace_id,
             detail: entry.detail,
+            leaf: entry.position.map(LeafView::from),
         }
+    }
+}
+
+impl From<Position> for LeafView {
+    fn from(Position { epoch, index, tenant_number }: Position) -> Self {
+        LeafView { epoch, index, tenant_number }
     }
 }
 
@@ -176,6 +209,18 @@ async fn audit_entries(
     let page = page.after(rights.tenant::<action::ReadAdmin>(&who)).await?;
     let slice = admin.audit(&who, &query.0.into(), paging::window(&page)).await?;
     Ok(HttpResponse::Ok().json(paging::list(slice, AuditEntryView::from)))
+}
+
+/// Proves that the log holds an entry of your tenant (`admin:read`): the entry with its salt, its leaf, the path to the root,
+/// and the signed checkpoint. `mintmark audit verify` reads it offline. 409 for about a second after the act.
+#[utoipa::path(
+    get, path = "/v1/admin/audit-entries/{entryId}/proof", tag = "administration",
+    params(("entryId" = Uuid, Path)),
+    responses((status = 200, description = "One line of JSON", body = Object)))]
+async fn audit_proof(admin: web::Data<Administration>, Caller(who): Caller, id: PathOf<Uuid>) -> Answer {
+    let proof = admin.audit_proof(&who, id.0).await?;
+    // A proof has exactly one spelling, which its verifier insists on.
+    Ok(HttpResponse::Ok().content_type("application/json").body(to_line(&proof)))
 }
 
 /// Lists the work of your tenant that was given up, newest first (`admin:read`).

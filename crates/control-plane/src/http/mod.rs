@@ -6,7 +6,10 @@ pub mod audit_exports;
 pub mod authenticate;
 pub mod batches;
 pub mod brands;
+pub mod disputes;
 pub mod events;
+pub mod evidence;
+pub mod evidence_admin;
 pub mod exports;
 pub mod idempotency;
 pub mod limits;
@@ -47,6 +50,9 @@ pub fn routes() -> Vec<Route> {
         operations::routes(),
         tokens::routes(),
         events::routes(),
+        disputes::routes(),
+        evidence::routes(),
+        evidence_admin::routes(),
         scans::routes(),
         exports::routes(),
         objects::routes(),

@@ -14,9 +14,9 @@ use utoipa::openapi::{OpenApi as OpenApiDocument, RefOr};
 use utoipa_swagger_ui::Config;
 
 use super::{
-    admin, api_keys, audit_exports, batches, brands, events, exports, memberships, objects, operations,
-    preflight_sync, preflight_tokens, presentation, products, scans, sessions, tenants, tokens, users,
-    wellknown,
+    admin, api_keys, audit_exports, batches, brands, disputes, events, evidence, evidence_admin, exports,
+    memberships, objects, operations, preflight_sync, preflight_tokens, presentation, products, scans,
+    sessions, tenants, tokens, users, wellknown,
 };
 
 pub(super) fn routes() -> Vec<Route> {
@@ -42,6 +42,9 @@ pub fn document() -> OpenApiDocument {
         ("operations", operations::Doc::openapi()),
         ("tokens", tokens::Doc::openapi()),
         ("events", events::Doc::openapi()),
+        ("disputes", disputes::Doc::openapi()),
+        ("evidence", evidence::Doc::openapi()),
+        ("evidence-administration", evidence_admin::Doc::openapi()),
         ("scans", scans::Doc::openapi()),
         ("exports", exports::Doc::openapi()),
         ("objects", objects::Doc::openapi()),

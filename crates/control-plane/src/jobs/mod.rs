@@ -15,13 +15,14 @@ mod sync;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mintmark_auth::KeyStore;
 use mintmark_codes::link::Base;
 use mintmark_db::Pool;
 use mintmark_fault::Fault;
 use mintmark_jobs::{JobFailure, Worker};
 use mintmark_minting::CodeMasterKey;
 use mintmark_objects::Store;
-use mintmark_rpc::client::Directory;
+use mintmark_rpc::client::{Directory, EvidenceVault};
 
 pub use crate::job_kinds::{
     AbortPublication, AbortPublicationPayload, ExpireAudit, ExpireExport, ExpireExportPayload, ExportAudit,
@@ -37,6 +38,10 @@ pub struct JobDeps {
     pub pool: Pool,
     /// The directory of the resolver.
     pub directory: Directory,
+    /// The evidence vault, whose audit log is exported with ours.
+    pub evidence: EvidenceVault,
+    /// Signs the manifests of exported audit logs.
+    pub identity: KeyStore,
     /// Unwraps batch secrets.
     pub code_master_key: Arc<CodeMasterKey>,
     /// Where packs go.

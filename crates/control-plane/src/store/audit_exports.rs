@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use mintmark_audit::export::Export;
 use mintmark_auth::action::ExportAuditLog;
 use mintmark_auth::policy::Permit;
 use mintmark_db::Meaning;
@@ -10,11 +11,10 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::{ExportId, JobId, TenantId};
 use mintmark_jobs::{JobKind, JobPermit};
 use mintmark_objects::Written;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::page::{Slice, Window};
-use super::schema::{audit_entry, audit_export};
+use super::schema::audit_export;
 use super::unsigned;
 use crate::job_kinds::ExportAudit;
 
@@ -171,63 +171,13 @@ pub async fn list(
     Ok(Slice { items, next })
 }
 
-/// An entry with what a verifier needs: its salt opens the commitment that the audit tree will hold.
-#[derive(Clone, Debug, Queryable)]
-pub struct Exported {
-    /// Its id.
-    pub id: Uuid,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// In whose name.
-    pub actor: String,
-    /// What.
-    pub action: String,
-    /// To what kind of thing.
-    pub resource_kind: String,
-    /// To which one.
-    pub resource_id: String,
-    /// `allowed` or `refused`.
-    pub outcome: String,
-    /// The request's trace.
-    pub trace_id: Option<String>,
-    /// Further facts.
-    pub detail: Value,
-    /// 16 bytes.
-    pub salt: Vec<u8>,
-    /// SHA-256 over salt and fields.
-    pub commitment: Vec<u8>,
-}
-
-/// Up to `limit` entries of an export in the order of their ids, after `after`.
-pub async fn entries(
+/// The lines of an export: the tenant's part of the log, and what no checkpoint covers yet.
+pub async fn log(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<ExportAudit>,
     export: &AuditExport,
-    after: Option<Uuid>,
-    limit: i64,
-) -> Result<Vec<Exported>> {
-    let mut wanted = audit_entry::table
-        .filter(audit_entry::tenant_id.eq(permit.tenant().as_str()))
-        .filter(audit_entry::at.lt(export.to))
-        .filter(audit_entry::id.gt(after.unwrap_or(Uuid::nil())))
-        .select((
-            audit_entry::id,
-            audit_entry::at,
-            audit_entry::actor,
-            audit_entry::action,
-            audit_entry::resource_kind,
-            audit_entry::resource_id,
-            audit_entry::outcome,
-            audit_entry::trace_id,
-            audit_entry::detail,
-            audit_entry::salt,
-            audit_entry::commitment,
-        ))
-        .into_boxed();
-    if let Some(from) = export.from {
-        wanted = wanted.filter(audit_entry::at.ge(from));
-    }
-    wanted.order(audit_entry::id.asc()).limit(limit).load(conn).await.or_fault()
+) -> Result<Export> {
+    Export::begin(conn, permit.tenant(), export.from, Some(export.to)).await
 }
 
 /// The file is there, and will be deleted at `expires_at`.

@@ -5,11 +5,11 @@
 //! belong to) say so and return no more than the policy needs.
 
 pub mod api_keys;
-pub mod audit;
 pub mod audit_exports;
 pub mod audit_log;
 pub mod batches;
 pub mod brands;
+pub mod disputes;
 pub mod events;
 pub mod exports;
 pub mod idempotency;
@@ -31,7 +31,7 @@ pub mod users;
 use std::fmt::Display;
 
 use mintmark_auth::Actor;
-use mintmark_auth::policy::{Action, OnBrand, Permit};
+use mintmark_auth::policy::{Action, Permit, Within};
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::TenantId;
 use mintmark_jobs::{JobKind, JobPermit};
@@ -47,7 +47,10 @@ pub trait Mandate: Send + Sync {
     fn actor(&self) -> &Actor;
 }
 
-impl<A: Action<On = OnBrand>> Mandate for Permit<A> {
+impl<A: Action> Mandate for Permit<A>
+where
+    A::On: Within,
+{
     fn tenant(&self) -> &TenantId {
         Permit::tenant(self)
     }

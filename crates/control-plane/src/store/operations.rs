@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, now};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use mintmark_audit::{self as audit, AuditEvent};
 use mintmark_auth::action::{DestroyBatchSecret, RevokeBatch, SubmitMint};
 use mintmark_auth::policy::Permit;
 use mintmark_db::Meaning;
@@ -13,7 +14,6 @@ use mintmark_fault::{Fault, Result};
 use mintmark_ids::BatchId;
 use serde_json::{Value, json};
 
-use super::audit::{self, AuditEvent};
 use super::batches::BatchState;
 use super::schema::{batch, export};
 use super::{Mandate, events, stored};

@@ -184,29 +184,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    audit_entry (id) {
-        id -> Uuid,
-        at -> Timestamptz,
-        tenant_id -> Nullable<Text>,
-        actor -> Text,
-        action -> Text,
-        resource_kind -> Text,
-        resource_id -> Text,
-        outcome -> Text,
-        trace_id -> Nullable<Text>,
-        detail -> Jsonb,
-        salt -> Bytea,
-        commitment -> Bytea,
-    }
-}
-
-diesel::table! {
-    audit_pending (entry_id) {
-        entry_id -> Uuid,
-    }
-}
-
-diesel::table! {
     brand_presentation (brand_id) {
         brand_id -> Uuid,
         tenant_id -> Text,
@@ -285,6 +262,31 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    dispute (id) {
+        id -> Uuid,
+        tenant_id -> Text,
+        reference -> Text,
+        opened_by -> Text,
+        opened_at -> Timestamptz,
+        outcome -> Nullable<Text>,
+        closed_by -> Nullable<Text>,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    evidence_ref (evidence_id) {
+        evidence_id -> Uuid,
+        tenant_id -> Text,
+        dispute_id -> Uuid,
+        uploaded_by -> Text,
+        key_sha256 -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(evidence_ref -> dispute (dispute_id));
 diesel::joinable!(batch -> product (product_id));
 diesel::joinable!(product -> brand (brand_id));
 diesel::joinable!(membership -> app_user (user_id));
@@ -304,4 +306,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     brand_presentation,
     look_image,
     api_key,
+    dispute,
+    evidence_ref,
 );

@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use mintmark_audit::token::Jwks;
+use mintmark_audit::verify::{Trust, bundle};
+
 use crate::directory::{FakeDirectory, Trouble};
 use crate::harness::{Person, Plane, Reply, Shop, next, text};
 use crate::stage::{Another, eventually, order, until, working};
@@ -298,16 +301,18 @@ async fn audit_export_is_a_file_of_the_tenants_entries_with_their_commitments() 
     let url = reqwest::Url::parse(text(&link, "url")).unwrap();
     let here = format!("{}?{}", url.path(), url.query().unwrap());
     let file = plane.send("GET", &here, None, &[], None).await.expect(200);
-    // A file of one line would have been read as JSON.
-    let lines: Vec<Value> = text(&json!({ "file": file }), "file")
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    assert_eq!(view["entries"], lines.len());
-    assert!(lines.iter().all(|line| line["tenantId"] == shop.owner.tenant.as_str()));
-    assert!(lines.iter().any(|line| line["action"] == "API_KEY_CREATED"));
-    for line in &lines {
-        assert_eq!((text(line, "salt").len(), text(line, "commitment").len()), (32, 64));
-    }
-    assert!(lines.windows(2).all(|pair| text(&pair[0], "id") < text(&pair[1], "id")));
+    let file = text(&json!({ "file": file }), "file").to_owned();
+    let jwks = plane.send("GET", "/.well-known/jwks.json", None, &[], None).await.expect(200);
+    let trust = Trust { jwks: Jwks::parse(&jwks.to_string()).unwrap(), ..Trust::default() };
+    let mut entries = Vec::new();
+    let report = bundle(file.as_bytes(), &trust, |entry| entries.push(entry.clone())).unwrap();
+    // No sequencer runs here: nothing is proven, everything is there, and the file says what it does not hold.
+    assert_eq!((report.proven, report.pending), (0, entries.len() as u64));
+    assert_eq!(report.header.missing, ["evidence-vault"]);
+    assert_eq!(view["entries"], entries.len());
+    assert!(entries.iter().all(|entry| entry.tenant_id.as_deref() == Some(shop.owner.tenant.as_str())));
+    assert!(entries.iter().any(|entry| entry.action == "API_KEY_CREATED"));
+    assert!(entries.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let bent = file.replacen("API_KEY_CREATED", "API_KEY_DELETED", 1);
+    assert!(bundle(bent.as_bytes(), &trust, |_| {}).is_err());
 }

@@ -16,6 +16,8 @@ fn concrete(template: &str) -> String {
         "{productId}" => "prd_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
         "{batchId}" => "bat_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
         "{exportId}" => "exp_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
+        "{disputeId}" => "dsp_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
+        "{evidenceId}" => "evd_01h45ytscbebyvny4gc8cr8ma2".to_owned(),
         "{serial}" => "1".to_owned(),
         other => other.to_owned(),
     };

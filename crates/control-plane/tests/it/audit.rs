@@ -1,10 +1,19 @@
 //! The audit: an entry for each act and each refusal, in step with what happened, and nothing in it about people.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
 use diesel::sql_types::{Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use mintmark_control_plane::store::audit::Entry;
+use mintmark_audit::entry::Entry;
+use mintmark_audit::note::{Signer, Verifiers};
+use mintmark_audit::proof::Inclusion;
+use mintmark_audit::{SequencerConfig, sequencer};
+use mintmark_auth::SigningKey;
+use mintmark_control_plane::sequence::ORIGIN;
+use mintmark_service::Context;
+use mintmark_service::config::Reader;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -190,4 +199,52 @@ async fn entries_carry_the_trace_of_the_request() {
     let row = newest(&plane).await;
     assert_eq!((row.resource_id.as_str(), row.actor.as_str()), ("traced", "control-token"));
     assert_eq!(row.trace_id.as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_entry_is_proven_to_its_own_tenant_alone() {
+    let plane = Plane::start().await;
+    let (shop, other) = (plane.shop().await, plane.shop().await);
+    let list = plane.get(&shop.owner, "/v1/admin/audit-entries?action=BRAND_CREATED").await.expect(200);
+    let entry = &list["items"][0];
+    assert_eq!(entry["leaf"], Value::Null, "no sequencer was there yet");
+    let path = format!("/v1/admin/audit-entries/{}/proof", text(entry, "id"));
+    assert_eq!(plane.get(&shop.owner, &path).await.problem(409), "AUDIT_ENTRY_PENDING");
+
+    let file = |name: &str| plane.folder.path().join(name);
+    let key = SigningKey::generate_pem();
+    let signer = Signer::from_pem(ORIGIN, &key).unwrap();
+    std::fs::write(file("audit.pem"), key.as_bytes()).unwrap();
+    std::fs::write(file("audit-keys.txt"), format!("{}\n", signer.verifier())).unwrap();
+    let mut reader = Reader::from_pairs([
+        ("APP_ENV", "test".to_owned()),
+        ("CONTROL_SEQUENCER_DATABASE_URL", plane.db.url("control_sequencer")),
+        ("AUDIT_CHECKPOINT_URL", format!("file://{}", file("checkpoints").display())),
+        ("AUDIT_SIGNING_KEY_FILE", file("audit.pem").display().to_string()),
+        ("AUDIT_VERIFIER_KEYS_FILE", file("audit-keys.txt").display().to_string()),
+    ]);
+    let config = SequencerConfig::read(&mut reader, "CONTROL_SEQUENCER_DATABASE_URL", ORIGIN);
+    let (config, context) = (reader.finish(config).unwrap(), Context::for_tests("sequencer"));
+    let running = tokio::spawn(sequencer::run(config, context.clone()));
+    let signed = "SELECT count(*) AS n FROM audit_checkpoint WHERE size > 0";
+    let started = Instant::now();
+    while count(&plane, signed).await == 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "nothing was signed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let proof = plane.get(&shop.owner, &path).await.expect(200);
+    let proof: Inclusion = serde_json::from_value(proof).unwrap();
+    proof.verify(&Verifiers::from(signer.verifier().clone())).unwrap();
+    let list = plane.get(&shop.owner, "/v1/admin/audit-entries?action=BRAND_CREATED").await.expect(200);
+    let place = proof.entry.leaf.unwrap();
+    let expected = json!({ "epoch": 1, "index": place.index, "tenantNumber": place.tenant_number });
+    assert_eq!(list["items"][0]["leaf"], expected);
+
+    plane.get(&other.owner, &path).await.problem(404);
+    let member = plane.person(&shop.owner.tenant, false).await;
+    plane.get(&member, &path).await.problem(403);
+    plane.get(&shop.owner, &format!("/v1/admin/audit-entries/{}/proof", Uuid::nil())).await.problem(404);
+    context.shutdown.trigger();
+    running.await.unwrap().unwrap();
 }

@@ -268,7 +268,7 @@ pub fn surroundings(db: &TestDb, folder: &TempDir, control: &str) -> Vec<(String
     ]
 }
 
-/// Who may sign what: the plane for the preflight service, the console (`console.pem`) for an exchange of tokens.
+/// Who may sign what: the plane for the preflight service and the vault, the console (`console.pem`) for an exchange of tokens.
 pub fn trust_bundle(folder: &Path) -> TrustBundle {
     let key = |name: &str, service, aud: &str, scopes: &[&str]| TrustedKey {
         jwk: SigningKey::from_pem(&std::fs::read_to_string(folder.join(name)).unwrap()).unwrap().public_jwk(),
@@ -278,10 +278,11 @@ pub fn trust_bundle(folder: &Path) -> TrustBundle {
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         }],
     };
-    let keys = vec![
-        key("identity.pem", ServiceName::ControlPlane, audience::PREFLIGHT, &scope::PREFLIGHT),
-        key("console.pem", ServiceName::Console, audience::REGISTRY, &[scope::TOKENS_EXCHANGE]),
-    ];
+    let vault = scope::EVIDENCE.map(str::to_owned).to_vec();
+    let mut plane = key("identity.pem", ServiceName::ControlPlane, audience::PREFLIGHT, &scope::PREFLIGHT);
+    plane.grants.push(Grant { aud: audience::EVIDENCE.to_owned(), scopes: vault });
+    let keys =
+        vec![plane, key("console.pem", ServiceName::Console, audience::REGISTRY, &[scope::TOKENS_EXCHANGE])];
     TrustBundle::new(DEFAULT_ISSUER, keys).unwrap()
 }
 

@@ -27,7 +27,9 @@ struct Column {
 
 /// Table, then column and type, in the order of the table, as `store/schema.rs` says it.
 fn declared() -> BTreeMap<String, Vec<(String, String)>> {
-    let source = include_str!("../../src/store/schema.rs");
+    // The audit's tables are those of the crate that keeps it.
+    let source =
+        concat!(include_str!("../../src/store/schema.rs"), include_str!("../../../audit/src/schema.rs"));
     let mut tables = BTreeMap::new();
     for block in source.split("diesel::table! {").skip(1) {
         let block = block.split("\n}").next().unwrap();

@@ -1,5 +1,6 @@
-//! The main job in front of the user: mint, publish, export, fetch, scan, preflight. Every step checks what it got.
+//! The main job in front of the user: mint, publish, export, fetch, scan, preflight, evidence. Every step checks what it got.
 
+mod evidence;
 mod export;
 mod keys;
 mod mint;
@@ -32,6 +33,7 @@ pub async fn run(home: &Home, stage: &Stage, options: &DemoOptions) -> Result<()
     scan::numbers(stage, &batch).await?;
     preflight::preflight(stage).await?;
     keys::keys(stage).await?;
+    evidence::evidence(home, stage).await?;
     let remembered = Stage { batch: Some(batch), code: Some(pack.codes[0].clone()), ..Stage::recall(home)? };
     remembered.remember(home)
 }

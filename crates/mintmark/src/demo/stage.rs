@@ -14,6 +14,7 @@ pub struct Stage {
     pub control_grpc: String,
     pub directory_grpc: String,
     pub ratelimit_grpc: String,
+    pub vault_grpc: String,
     pub control_token: String,
     pub production_tenant: String,
     pub tenant: String,
@@ -71,6 +72,7 @@ impl Stage {
             control_grpc: get("MINTMARK_CONTROL_GRPC")?,
             directory_grpc: get("MINTMARK_DIRECTORY_GRPC")?,
             ratelimit_grpc: get("MINTMARK_RATELIMIT_GRPC")?,
+            vault_grpc: get("MINTMARK_VAULT_GRPC")?,
             control_token: get("PPOS_CONTROL_TOKEN")?,
             production_tenant: get("ACTIVE_TENANT_ID")?,
             tenant: get("MINTMARK_TENANT")?,
@@ -85,7 +87,7 @@ impl Stage {
         })
     }
 
-    fn required(&self) -> [(&'static str, &String); 15] {
+    fn required(&self) -> [(&'static str, &String); 16] {
         [
             ("ACTIVE_TENANT_ID", &self.production_tenant),
             ("MINTMARK_BRAND", &self.brand),
@@ -101,6 +103,7 @@ impl Stage {
             ("MINTMARK_SCAN_URL", &self.scan_url),
             ("MINTMARK_SESSION", &self.session),
             ("MINTMARK_TENANT", &self.tenant),
+            ("MINTMARK_VAULT_GRPC", &self.vault_grpc),
             ("PPOS_CONTROL_TOKEN", &self.control_token),
         ]
     }

@@ -19,6 +19,10 @@ pub struct Addresses {
     pub gateway_grpc: SocketAddr,
     pub gateway_ops: SocketAddr,
     pub preflight_worker_ops: SocketAddr,
+    pub vault_grpc: SocketAddr,
+    pub vault_ops: SocketAddr,
+    pub vault_sequencer_ops: SocketAddr,
+    pub control_sequencer_ops: SocketAddr,
     pub console_http: SocketAddr,
     pub console_ops: SocketAddr,
 }
@@ -40,6 +44,10 @@ impl Default for Addresses {
             gateway_grpc: at(9082),
             gateway_ops: at(9182),
             preflight_worker_ops: at(9187),
+            vault_grpc: at(9083),
+            vault_ops: at(9183),
+            vault_sequencer_ops: at(9188),
+            control_sequencer_ops: at(9189),
             console_http: at(8085),
             console_ops: at(9185),
         }
@@ -64,6 +72,10 @@ impl Addresses {
             gateway_grpc: next(),
             gateway_ops: next(),
             preflight_worker_ops: next(),
+            vault_grpc: next(),
+            vault_ops: next(),
+            vault_sequencer_ops: next(),
+            control_sequencer_ops: next(),
             console_http: next(),
             console_ops: next(),
         }
@@ -83,7 +95,7 @@ impl Addresses {
         Ok(())
     }
 
-    fn named(&self) -> [(&'static str, SocketAddr); 15] {
+    fn named(&self) -> [(&'static str, SocketAddr); 19] {
         [
             ("the control plane's HTTP API", self.control_http),
             ("the control plane's gRPC", self.control_grpc),
@@ -98,6 +110,10 @@ impl Addresses {
             ("the preflight gateway's gRPC", self.gateway_grpc),
             ("the preflight gateway's operations port", self.gateway_ops),
             ("the preflight worker's operations port", self.preflight_worker_ops),
+            ("the evidence vault's gRPC", self.vault_grpc),
+            ("the evidence vault's operations port", self.vault_ops),
+            ("the operations port of the evidence vault's sequencer", self.vault_sequencer_ops),
+            ("the operations port of the control plane's sequencer", self.control_sequencer_ops),
             ("the console", self.console_http),
             ("the console's operations port", self.console_ops),
         ]

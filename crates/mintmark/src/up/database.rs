@@ -30,7 +30,7 @@ const DATABASES: &[Owned] = &[
     Owned {
         name: "mintmark_control",
         owner: "control_owner",
-        logins: &["control_owner", "control_app"],
+        logins: &["control_owner", "control_app", "control_sequencer"],
         roles: include_str!("../../../../migrations/control-plane/roles.sql"),
         migrate: ("control-plane", "CONTROL_MIGRATION_DATABASE_URL"),
     },
@@ -47,6 +47,13 @@ const DATABASES: &[Owned] = &[
         logins: &["preflight_owner", "preflight_gateway", "preflight_worker"],
         roles: include_str!("../../../../migrations/preflight-gateway/roles.sql"),
         migrate: ("preflight-gateway", "PREFLIGHT_MIGRATION_DATABASE_URL"),
+    },
+    Owned {
+        name: "mintmark_evidence",
+        owner: "evidence_owner",
+        logins: &["evidence_owner", "evidence_vault", "evidence_sequencer"],
+        roles: include_str!("../../../../migrations/evidence-vault/roles.sql"),
+        migrate: ("evidence-vault", "EVIDENCE_MIGRATION_DATABASE_URL"),
     },
 ];
 
@@ -90,7 +97,8 @@ impl Databases {
             self.server.provision(&what).await?;
             self.migrate(home, database)?;
         }
-        screen::step("databases", "mintmark_control, mintmark_resolver, mintmark_preflight: migrated");
+        let names: Vec<&str> = DATABASES.iter().map(|database| database.name).collect();
+        screen::step("databases", &format!("{}: migrated", names.join(", ")));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Development keys: made once, kept in `keys/`, never printed.
 
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use mintmark_auth::control;
 use mintmark_auth::{
@@ -11,6 +12,8 @@ use secrecy::ExposeSecret;
 
 use crate::failure::Failure;
 use crate::home::{Home, random_key, random_password, write_private};
+
+use super::evidence;
 
 /// Every secret that the launcher hands to a service.
 pub struct Keys {
@@ -23,6 +26,11 @@ pub struct Keys {
     pub code_master_key: String,
     pub code_pepper: String,
     pub export_url_signing_key: String,
+    pub evidence_encryption_key: String,
+    pub evidence_proof_key: PathBuf,
+    pub vault_audit_key: PathBuf,
+    pub control_audit_key: PathBuf,
+    pub audit_verifier_keys: PathBuf,
 }
 
 impl Keys {
@@ -42,6 +50,11 @@ impl Keys {
             code_master_key: home.key("code-master-key", random_key)?,
             code_pepper: home.key("code-pepper", random_key)?,
             export_url_signing_key: home.key("export-url-signing-key", random_key)?,
+            evidence_encryption_key: home.key("evidence-encryption-key", random_key)?,
+            evidence_proof_key: home.key_file("evidence-proof.pem", proof_key)?,
+            vault_audit_key: home.key_file(VAULT_AUDIT, signing_key)?,
+            control_audit_key: home.key_file(CONTROL_AUDIT, signing_key)?,
+            audit_verifier_keys: verifier_keys(home)?,
         })
     }
 }
@@ -53,6 +66,42 @@ pub fn database_password(home: &Home, login: &str) -> Result<String, Failure> {
 
 fn signing_key() -> Result<String, Failure> {
     Ok(SigningKey::generate_pem().to_string())
+}
+
+/// The keys of the two audit logs.
+const VAULT_AUDIT: &str = "evidence-audit.pem";
+const CONTROL_AUDIT: &str = "control-audit.pem";
+
+/// Writes the public halves of the logs' keys where everybody may read them.
+fn verifier_keys(home: &Home) -> Result<PathBuf, Failure> {
+    let mut text = String::from("# Keys of the audit logs, for `mintmark audit verify --keys`.\n");
+    for (file, log) in [(VAULT_AUDIT, evidence::VAULT_LOG), (CONTROL_AUDIT, evidence::CONTROL_LOG)] {
+        let signer = mintmark_audit::note::Signer::from_pem(log, &home.key(file, signing_key)?);
+        let signer = signer.map_err(|error| {
+            Failure::new(format!(
+                "keys/{file} cannot be used ({error}): mend it, or remove it to have it made again"
+            ))
+        })?;
+        text.push_str(&format!("{}\n", signer.verifier()));
+    }
+    let path = home.path("audit-keys.txt");
+    write_private(&path, text)?;
+    Ok(path)
+}
+
+/// The RSA key that signs proofs of erasure. `ring` signs with such keys and makes none.
+fn proof_key() -> Result<String, Failure> {
+    let made = Command::new("openssl")
+        .args(["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| Failure::new(format!("`openssl` makes the key of erasure proofs and cannot be run ({error}): run deploy/setup/setup.sh")))?;
+    if !made.status.success() {
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        return Err(Failure::new(format!("`openssl genpkey` made no key for erasure proofs: {said}")));
+    }
+    String::from_utf8(made.stdout)
+        .map_err(|_| Failure::new("`openssl genpkey` wrote something that is no PEM"))
 }
 
 /// A service whose tokens others accept: its key file, and what each key of the file may say.
@@ -72,6 +121,7 @@ const SIGNERS: &[Signer] = &[
             (audience::RESOLVER, &[scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]),
             (audience::PREFLIGHT, &scope::PREFLIGHT),
             (audience::RATELIMIT, &[scope::RATELIMIT_CHECK]),
+            (audience::EVIDENCE, &scope::EVIDENCE),
         ],
     },
     Signer {

@@ -2,11 +2,13 @@
 
 mod addresses;
 mod database;
+pub mod evidence;
 pub mod incoming;
 mod keys;
 pub mod program;
 mod seed;
 mod services;
+mod tls;
 
 use std::path::Path;
 

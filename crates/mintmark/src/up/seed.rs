@@ -110,6 +110,7 @@ pub async fn seed(home: &Home, addresses: &Addresses, keys: &Keys) -> Result<Sta
         control_grpc: addresses.control_grpc.to_string(),
         directory_grpc: addresses.directory_grpc.to_string(),
         ratelimit_grpc: addresses.ratelimit_grpc.to_string(),
+        vault_grpc: addresses.vault_grpc.to_string(),
         control_token: keys.control_token.clone(),
         production_tenant: catalogue.production_tenant.id,
         tenant: catalogue.tenant.id,

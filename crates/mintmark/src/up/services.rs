@@ -13,9 +13,11 @@ use crate::screen;
 
 use super::addresses::Addresses;
 use super::database::Databases;
+use super::evidence;
 use super::incoming;
 use super::keys::Keys;
 use super::program::program;
+use super::tls::Certificates;
 
 /// How long a service may take from start to ready: the first start warms caches on a cold disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -44,8 +46,8 @@ struct Running {
 }
 
 impl Services {
-    /// Starts the directory, the scan service, the rate limiter, the preflight gateway with its worker, the control plane,
-    /// and the console.
+    /// Starts the directory, the scan service, the rate limiter, the preflight gateway with its worker, the evidence vault
+    /// with its sequencer, the control plane with its own, and the console.
     pub fn start(
         home: &Home,
         addresses: &Addresses,
@@ -53,7 +55,11 @@ impl Services {
         servers: Servers<'_>,
     ) -> Result<Self, Failure> {
         let mut running = Vec::new();
-        for service in described(home, addresses, keys, servers)? {
+        let certificates = Certificates::make(home)?;
+        for mut service in described(home, addresses, keys, servers)? {
+            if let (Some(certificates), Ok(named)) = (&certificates, service.program.parse()) {
+                certificates.apply(named, &mut service.environment);
+            }
             let log = home.path("logs").join(format!("{}.log", service.name));
             let process =
                 Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)?;
@@ -70,7 +76,7 @@ impl Services {
                 .wait_ready(&format!("http://{ops}/readyz"), READY_WITHIN)
                 .await
                 .map_err(|error| Failure::new(format!("{name} did not become ready: {error}")))?;
-            let at = serving.map_or_else(|| "works on jobs".to_owned(), |at| at.to_string());
+            let at = serving.map_or_else(|| "in the background".to_owned(), |at| at.to_string());
             screen::step(name, &format!("{at}, operations on {ops}, process {}", process.pid()));
         }
         Ok(())
@@ -107,7 +113,7 @@ impl Services {
 }
 
 /// One service: what to run and with which variables.
-struct Described {
+pub struct Described {
     name: &'static str,
     program: &'static str,
     arguments: &'static [&'static str],
@@ -118,7 +124,7 @@ struct Described {
 
 impl Described {
     /// A program in one role, with what is said to it and where it answers.
-    fn new(
+    pub fn new(
         name: &'static str,
         (program, arguments): (&'static str, &'static [&'static str]),
         environment: Vec<(String, String)>,
@@ -156,12 +162,16 @@ fn described(
     );
     let [directory, scan] = resolver(home, addresses, keys, servers)?;
     let [gateway, worker] = preflight(home, addresses, keys, servers)?;
+    let [vault_sequencer, vault] = evidence::vault(home, addresses, keys, servers)?;
     Ok(vec![
         directory,
         scan,
         Described::new("ratelimit", ("ratelimit", &[]), ratelimit, at.ratelimit_ops, at.ratelimit_grpc),
         gateway,
         worker,
+        vault_sequencer,
+        vault,
+        evidence::control_sequencer(home, addresses, keys, servers)?,
         control_plane(home, addresses, keys, servers)?,
         Described::new("console", ("console", &[]), console, at.console_ops, at.console_http),
     ])
@@ -221,6 +231,7 @@ fn control_plane(
             ("CODE_MASTER_KEY", keys.code_master_key.clone()),
             ("DIRECTORY_GRPC_URL", format!("http://{}", addresses.directory_grpc)),
             ("PREFLIGHT_GATEWAY_GRPC_URL", format!("http://{}", addresses.gateway_grpc)),
+            ("EVIDENCE_VAULT_GRPC_URL", format!("http://{}", addresses.vault_grpc)),
             ("RATELIMIT_GRPC_URL", format!("http://{}", addresses.ratelimit_grpc)),
             ("CODE_BASE_URL", format!("http://{}", addresses.scan_http)),
             ("CONTROL_PUBLIC_URL", format!("http://{}", addresses.control_http)),
@@ -281,7 +292,7 @@ fn preflight(
 }
 
 /// The variables of one service, with those that every service has. Nothing else of ours leaks in.
-fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec<(String, String)> {
+pub fn environment<const N: usize>(ops: SocketAddr, own: [(&str, String); N]) -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = own.map(|(name, value)| (name.to_owned(), value)).into();
     variables.push(("APP_ENV".to_owned(), "development".to_owned()));
     variables.push(("OPS_ADDR".to_owned(), ops.to_string()));

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a panic in a test is its report")]
 
 mod bucket;
+mod erase;
 mod fixture;
 mod signed;
 mod store;
+mod versions;
 mod writer;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use mintmark_auth::{TokenSource, audience, scope};
 use mintmark_fault::{Fault, Kind, Result};
-use mintmark_ids::TenantId;
+use mintmark_ids::{ServiceName, TenantId};
 use mintmark_service::StartError;
 use mintmark_service::config::Secret;
 use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
@@ -15,7 +15,7 @@ use tonic::transport::Channel;
 use tracing::Instrument;
 
 use crate::status::is_ours;
-use crate::{authorized, connect_lazy, fault_of};
+use crate::{Target, authorized, connect, fault_of};
 
 /// The control plane answers in milliseconds; a page waits for this.
 const UNARY: Duration = Duration::from_secs(5);
@@ -43,15 +43,18 @@ pub struct ExchangedToken {
 }
 
 impl ControlPlane {
-    /// A client of the control plane at `url` (`http://host:port`), driven on the runtime it is made on.
+    /// A client of the control plane at `target` (a URL alone, or a [`Target`]), driven on the runtime it is made on.
     ///
     /// # Errors
-    /// A sentence when `url` cannot be one.
+    /// A sentence when its URL cannot be one.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(url: &str, tokens: TokenSource) -> std::result::Result<Self, StartError> {
-        let channel = connect_lazy(url, &Handle::current())?;
+    pub fn new<'a>(
+        target: impl Into<Target<'a>>,
+        tokens: TokenSource,
+    ) -> std::result::Result<Self, StartError> {
+        let channel = connect(target.into(), ServiceName::ControlPlane, &Handle::current())?;
         Ok(Self { client: PreflightTokenServiceClient::new(channel), tokens })
     }
 

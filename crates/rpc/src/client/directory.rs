@@ -4,7 +4,7 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use mintmark_auth::{ServiceToken, TokenSource, audience, scope};
 use mintmark_fault::{Fault, Kind, Result};
-use mintmark_ids::TenantId;
+use mintmark_ids::{ServiceName, TenantId};
 use mintmark_service::StartError;
 use mintmark_wire::directory::v1::directory_service_client::DirectoryServiceClient;
 use mintmark_wire::directory::v1::{
@@ -20,7 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 
 use crate::status::{is_broken, is_ours, is_timed_out};
-use crate::{authorized, connect_lazy, fault_of};
+use crate::{Target, authorized, connect, fault_of};
 
 /// For a call that answers once, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
@@ -41,15 +41,18 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// A client of the directory at `url` (`http://host:port`), driven on the runtime it is made on.
+    /// A client of the directory at `target` (a URL alone, or a [`Target`]), driven on the runtime it is made on.
     ///
     /// # Errors
-    /// A sentence when `url` cannot be one.
+    /// A sentence when its URL cannot be one.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(url: &str, tokens: TokenSource) -> std::result::Result<Self, StartError> {
-        let channel = connect_lazy(url, &Handle::current())?;
+    pub fn new<'a>(
+        target: impl Into<Target<'a>>,
+        tokens: TokenSource,
+    ) -> std::result::Result<Self, StartError> {
+        let channel = connect(target.into(), ServiceName::Resolver, &Handle::current())?;
         Ok(Self { client: Client::new(channel), tokens })
     }
 

@@ -2,6 +2,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use mintmark_fault::{Fault, Kind, Result};
+use mintmark_ids::ServiceName;
 use mintmark_service::StartError;
 use mintmark_wire::preflight::v1::preflight_service_client::PreflightServiceClient;
 use mintmark_wire::preflight::v1::{
@@ -18,7 +19,7 @@ use tonic::{Code, Request, Response, Status};
 use tracing::{Instrument, Span};
 
 use crate::status::{is_broken, is_ours, is_timed_out};
-use crate::{OutgoingToken, authorized, connect_lazy, fault_of};
+use crate::{OutgoingToken, Target, authorized, connect, fault_of};
 
 /// For a call, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
@@ -50,15 +51,15 @@ macro_rules! methods {
 }
 
 impl Preflight {
-    /// A client of the gateway at `url` (`http://host:port`), driven on the runtime it is made on.
+    /// A client of the gateway at `target` (a URL alone, or a [`Target`]), driven on the runtime it is made on.
     ///
     /// # Errors
-    /// A sentence when `url` cannot be one.
+    /// A sentence when its URL cannot be one.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(url: &str) -> std::result::Result<Self, StartError> {
-        let channel = connect_lazy(url, &Handle::current())?;
+    pub fn new<'a>(target: impl Into<Target<'a>>) -> std::result::Result<Self, StartError> {
+        let channel = connect(target.into(), ServiceName::PreflightGateway, &Handle::current())?;
         Ok(Self { client: Client::new(channel).max_decoding_message_size(LARGEST_ANSWER) })
     }
 

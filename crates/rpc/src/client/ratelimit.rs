@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mintmark_auth::{Tier, TokenSource};
-use mintmark_ids::{ApiKeyId, TenantId};
+use mintmark_ids::{ApiKeyId, ServiceName, TenantId};
 use mintmark_service::StartError;
 use mintmark_service::config::{AppEnv, Reader};
 use mintmark_service::limit::{
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use self::together::{Asker, Undecided};
 use crate::breaker::Breaker;
-use crate::connect_lazy;
+use crate::{Target, connect};
 
 /// The tenant of tokens for calls about somebody without a tenant.
 const NOBODY: &str = "nobody";
@@ -125,16 +125,20 @@ struct Inner {
 }
 
 impl Ratelimit {
-    /// A client of the limiter at `url` (`http://host:port`), driven on the runtime it is made on.
+    /// A client of the limiter at `target` (a URL alone, or a [`Target`]), driven on the runtime it is made on.
     ///
     /// # Errors
-    /// A sentence when `url` cannot be one.
+    /// A sentence when its URL cannot be one.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(url: &str, tokens: TokenSource, policy: LimitPolicy) -> Result<Self, StartError> {
+    pub fn new<'a>(
+        target: impl Into<Target<'a>>,
+        tokens: TokenSource,
+        policy: LimitPolicy,
+    ) -> Result<Self, StartError> {
         let home = Handle::current();
-        let channel = connect_lazy(url, &home)?;
+        let channel = connect(target.into(), ServiceName::Ratelimit, &home)?;
         let nobody = TenantId::parse(NOBODY).map_err(|error| {
             StartError::new("the tenant of anonymous calls is not a tenant id").caused_by(error)
         })?;

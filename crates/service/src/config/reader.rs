@@ -115,6 +115,14 @@ impl Reader {
         &self.described
     }
 
+    /// Whether a variable that is described elsewhere is set.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Pairs(pairs) => pairs.get(name).is_some_and(|value| !value.is_empty()),
+            Source::Process => std::env::var_os(name).is_some_and(|value| !value.is_empty()),
+        }
+    }
+
     /// The value, `Some(None)` when unset or empty, `None` (with a problem) when it is not text.
     pub(super) fn read(&mut self, variable: Variable) -> Option<Option<String>> {
         let name = variable.name;

@@ -8,7 +8,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Standard;
 use crate::ops::OpsServer;
+use crate::reload::keep_fresh;
 use crate::telemetry::Telemetry;
+use crate::tls::Tls;
 use crate::{Context, Health, Shutdown, StartError};
 
 /// Runs one service from telemetry to the last flush.
@@ -47,7 +49,16 @@ where
         shutdown: shutdown.clone(),
         home: Handle::current(),
         shutdown_grace: standard.shutdown_grace,
+        tls: standard
+            .tls
+            .clone()
+            .map(Tls::load)
+            .transpose()
+            .map_err(|error| StartError::new("TLS between services cannot be set up").caused_by(error))?,
     };
+    if let Some(tls) = context.tls.clone() {
+        keep_fresh(&context, "tls-certificate", move || tls.reload());
+    }
     let mut signals = Signals::install()?;
     let ops = OpsServer::start(standard.ops_addr, &context)?;
     tracing::info!(service = name, env = %standard.app_env, ops.addr = %ops.addr, "starting");

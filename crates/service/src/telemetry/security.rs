@@ -14,12 +14,15 @@ use super::meter;
 pub enum SecurityEvent {
     /// Something with the control token's prefix came where none is accepted: the operator's secret may be loose.
     StrayControlToken,
+    /// A service's token came on a connection of another service: it was stolen, or keys were mixed up.
+    TokenOfAnotherService,
 }
 
 impl SecurityEvent {
     fn name(self) -> &'static str {
         match self {
             Self::StrayControlToken => "stray_control_token",
+            Self::TokenOfAnotherService => "token_of_another_service",
         }
     }
 
@@ -27,6 +30,9 @@ impl SecurityEvent {
         match self {
             Self::StrayControlToken => {
                 "a control token was sent where none is accepted: find who sent it, and replace the token"
+            }
+            Self::TokenOfAnotherService => {
+                "a service's token came on a connection of another service: find out who has it, and replace the signing key"
             }
         }
     }

@@ -1,0 +1,7 @@
+//! The gRPC interface.
+
+mod service;
+mod status;
+mod views;
+
+pub use service::EvidenceRpc;

@@ -1,0 +1,32 @@
+//! `evidence-vault migrate`: applies what the database lacks.
+
+use std::process::ExitCode;
+
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use mintmark_service::{Context, Launch, StartError, launch};
+
+use crate::config::MigrateConfig;
+
+/// The migrations of `migrations/evidence-vault`.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/evidence-vault");
+
+/// Runs `evidence-vault migrate` to its end.
+pub fn run(check_config: bool) -> ExitCode {
+    // Port 0: the roles that may be running beside it have the ordinary ports.
+    let role = Launch { name: "evidence-migrate", default_ops_addr: "127.0.0.1:0", check_config };
+    launch(role, MigrateConfig::read, migrate)
+}
+
+/// Applies them, and logs which; needs the login `evidence_owner`.
+///
+/// # Errors
+/// When the database is away or a migration fails.
+pub async fn migrate(config: MigrateConfig, _context: Context) -> Result<(), StartError> {
+    let applied = mintmark_db::migrate(&config.database, MIGRATIONS).await?;
+    tracing::info!(
+        applied = applied.join(", "),
+        count = applied.len(),
+        "the database of the evidence vault is up to date"
+    );
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! Something that the vault needs is away: it says so, refuses, loses nothing, and goes on by itself.
+
+use std::time::{Duration, Instant};
+
+use futures::stream;
+use mintmark_ids::EvidenceId;
+use tonic::Code;
+
+use crate::stage::{Cast, Stage, codes, messages};
+
+async fn upload(stage: &Stage, cast: &Cast) -> (Code, String) {
+    codes(stage.send(&cast.user, stream::iter(messages(EvidenceId::new(), b"x"))).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_taken_or_read_before_the_audit_has_a_witness() {
+    let stage = Stage::prepare(&[]).await.vault().await;
+    let cast = Cast::new();
+    let (code, reason) = upload(&stage, &cast).await;
+    assert_eq!(code, Code::Unavailable);
+    assert!(reason.starts_with("AUDIT_"), "{reason}");
+    assert!(!stage.context.health.ready());
+    stage.sequence();
+    stage.ready().await;
+    stage.upload(&cast.user, b"x").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_behind_its_witness_closes_upload_read_and_hold() {
+    let (stage, cast) = (Stage::start().await, Cast::new());
+    let id = stage.upload(&cast.user, b"x").await.evidence_id;
+    // As a restored backup would have it, in the very moment of its return. A sequencer would not write this, so its table
+    // is held against it.
+    let mut sql = stage.sql().await;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while sql.query_one("SELECT size FROM audit_head", &[]).await.unwrap().get::<_, i64>(0) < 2 {
+        assert!(Instant::now() < deadline, "the sequencer does not sequence");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The witness needs a moment to be seen.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let restore = sql.transaction().await.unwrap();
+    restore.execute("UPDATE audit_head SET size = 0", &[]).await.unwrap();
+    restore.commit().await.unwrap();
+    for (code, reason) in [
+        upload(&stage, &cast).await,
+        codes(stage.read(&cast.arbitrator, &id, None, None).await.map(drop)),
+        codes(stage.hold(&cast.governance, &id, true).await),
+    ] {
+        assert_eq!((code, reason.as_str()), (Code::Unavailable, "AUDIT_BEHIND"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_database_the_vault_starts_and_refuses() {
+    let away = format!("postgres://evidence_vault@127.0.0.1:{}/none", mintmark_devstack::free_port());
+    let stage = Stage::prepare(&[("EVIDENCE_DATABASE_URL", &away)]).await.vault().await;
+    let (code, _) = upload(&stage, &Cast::new()).await;
+    assert_eq!(code, Code::Unavailable);
+    assert!(!stage.context.health.ready());
+    assert_eq!(stage.objects().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_store_the_vault_starts_and_refuses_uploads() {
+    let endpoint = format!("http://127.0.0.1:{}", mintmark_devstack::free_port());
+    let variables = [
+        ("EVIDENCE_STORE_URL", "s3://evidence/x"),
+        ("S3_ENDPOINT", endpoint.as_str()),
+        ("S3_ACCESS_KEY_ID", "id"),
+        ("S3_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let stage = Stage::prepare(&variables).await.vault().await;
+    let (code, reason) = upload(&stage, &Cast::new()).await;
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"));
+    assert!(!stage.context.health.gates()["store"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_keys_nothing_is_taken_or_read_and_with_them_all_is_there_again() {
+    let (stage, cast) = (Stage::start().await, Cast::new());
+    let id = stage.upload(&cast.user, b"kept").await.evidence_id;
+    let (keys, away) = (stage.folder.path().join("keystore"), stage.folder.path().join("away"));
+    std::fs::rename(&keys, &away).unwrap();
+    let (code, reason) = upload(&stage, &cast).await;
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "KEYS_UNAVAILABLE"));
+    let (code, reason) = codes(stage.read(&cast.arbitrator, &id, None, None).await.map(drop));
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "KEYS_UNAVAILABLE"));
+    let (code, reason) = codes(stage.hold(&cast.governance, &id, true).await);
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "KEYS_UNAVAILABLE"));
+    std::fs::rename(&away, &keys).unwrap();
+    assert_eq!(stage.read(&cast.arbitrator, &id, None, None).await.unwrap().1, b"kept");
+    stage.upload(&cast.user, b"x").await;
+    assert_eq!(stage.objects().len(), 2, "what could not be stored left nothing");
+}

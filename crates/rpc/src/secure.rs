@@ -1,0 +1,9 @@
+//! Connections between services: mutual TLS where a certificate is configured, and whom a connection is from.
+
+mod connect;
+mod incoming;
+mod target;
+
+pub(crate) use connect::connector;
+pub(crate) use incoming::{Peer, incoming};
+pub use target::Target;

@@ -1,0 +1,4 @@
+DROP TABLE erasure_proof;
+DROP TABLE evidence_key;
+DROP TABLE evidence;
+DROP TABLE kek;
