@@ -127,7 +127,7 @@ fn every_read_of_evidence_is_in_the_vaults_log_with_a_proof() {
             if proof.status == 200 {
                 break proof.body;
             }
-            assert_eq!((proof.status, proof.code()), (409, "ENTRY_NOT_SEQUENCED"));
+            assert_eq!((proof.status, proof.code()), (409, "AUDIT_ENTRY_PENDING"));
             assert!(begun.elapsed() < SEQUENCED_WITHIN, "no checkpoint covers it");
             tokio::time::sleep(LOOK_EVERY).await;
         };

@@ -9,7 +9,8 @@ use crate::contract;
 #[test]
 fn platform_runs_its_journey_and_finds_its_data_again() {
     let home = Home::new().unwrap();
-    let platform = Platform::start(&home, &["--units", "500"]).unwrap();
+    // The services speak mutual TLS to each other this time.
+    let platform = Platform::start_with(&home, &["--units", "500"], &[("MINTMARK_TLS", "1")]).unwrap();
     for step in [
         "scan one code as a person",
         "scan it again",

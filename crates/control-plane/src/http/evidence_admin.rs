@@ -238,7 +238,7 @@ async fn entries(
     get, path = "/v1/admin/evidence-audit/{entryId}/proof", tag = "administration",
     params(("entryId" = String, Path)),
     responses((status = 200, body = Object, description = "Entry, salt, leaf, path and checkpoint"),
-        (status = 409, description = "`ENTRY_NOT_SEQUENCED`: ask again in a second")))]
+        (status = 409, description = "`AUDIT_ENTRY_PENDING`: ask again in a second")))]
 async fn entry_proof(admin: web::Data<EvidenceAdmin>, Caller(who): Caller, id: PathOf<Uuid>) -> Answer {
     let proof = admin.entry_proof(&who, id.0).await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(proof))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mintmark_ids::ServiceName;
 use mintmark_service::tls::ZONE;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 
 use crate::failure::Failure;
 use crate::home::{Home, write_private};
@@ -45,7 +45,9 @@ impl Certificates {
         for service in ServiceName::ALL {
             let name = service.as_str();
             let key = KeyPair::generate().map_err(failed)?;
-            let params = CertificateParams::new(vec![format!("{name}.{ZONE}")]).map_err(failed)?;
+            let mut params = CertificateParams::new(vec![format!("{name}.{ZONE}")]).map_err(failed)?;
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
             let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
             let (chain, secret) =
                 (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key.pem")));
