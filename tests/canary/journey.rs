@@ -190,9 +190,12 @@ impl Journey {
                 let body = (method != "get").then(|| json!({ "reason": "walked", "name": "walked" }));
                 let method = method.to_uppercase();
                 let status = self.traveller.send(bearer, &method, &url, body.as_ref()).await.status();
-                assert!(!status.is_server_error(), "{method} {template}: {status}");
+                // This platform runs no vault: what needs one says so, and nothing else may fail.
+                let away = status.as_u16() == 503 && wants_the_vault(template);
+                assert!(away || !status.is_server_error(), "{method} {template}: {status}");
                 let stray = self.traveller.stray(&self.platform.control_token, &method, &url).await.status();
-                assert!(!stray.is_server_error(), "{method} {template}: {stray}");
+                let away = stray.as_u16() == 503 && wants_the_vault(template);
+                assert!(away || !stray.is_server_error(), "{method} {template}: {stray}");
                 walked += 1;
             }
         }
@@ -222,6 +225,11 @@ impl Journey {
         self.traveller.secrets(&mut secrets);
         secrets
     }
+}
+
+/// Whether a route asks the evidence vault.
+fn wants_the_vault(template: &str) -> bool {
+    ["evidence", "erasure-proof", "audit-keys"].iter().any(|word| template.contains(word))
 }
 
 #[tokio::test(flavor = "multi_thread")]
