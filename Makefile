@@ -45,7 +45,9 @@ contract: build ## Run the validation commands of the preflight auth contract ag
 
 test: setup-test ## Run every test against real servers that the tests start and stop themselves.
 	$(CARGO) build --workspace --bins --tests
+	@rm -rf $(target_dir)/test-logs
 	$(CARGO) test --workspace --quiet
+	LOGS_OF_WHOLE_RUN=1 $(CARGO) test --workspace --quiet --test logs
 
 preflight-matrix: setup ## Print, rule by rule, how often the preflight engine says the truth about our fixtures.
 	@$(CARGO) test -p mintmark-preflight-engine --test policies --quiet -- --exact fixtures::every_disagreement_is_explained_and_no_result_changes_unnoticed --nocapture

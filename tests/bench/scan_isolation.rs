@@ -1,13 +1,14 @@
 //! What a scan notices of a million units being minted beside it: its p99 with and without, at a fifth of what it can do.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, TryStreamExt, pin_mut};
 
-use crate::load::open::{Plan, open_loop};
-use crate::load::{Dice, Outcome, closed_loop};
+use crate::load::open::{Plan, go_first, open_loop};
+use crate::load::{Dice, Outcome, Requests, closed_loop};
 use crate::person::Person;
 use crate::report::{Better, Report, Round};
 use crate::scanning::{CONNECTIONS, Scanning};
@@ -33,7 +34,11 @@ pub fn scan_isolation(report: &mut Report) -> Result {
         let mut person = Person::new(&ours.stage).await?;
         person.mint(10_000).await?;
         let rate = most(&mut ours, report).await? * SHARE;
-        report.note(&format!("open loop at {rate:.0} scans/s, {CONNECTIONS} connections"));
+        let first = std::thread::spawn(go_first).join().unwrap_or_default();
+        let priority = if first { "goes first (SCHED_RR)" } else { "has to queue like everybody" };
+        report.note(&format!(
+            "open loop at {rate:.0} scans/s, {CONNECTIONS} connections; the generator {priority}"
+        ));
         let (mut latencies, mut mints) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS as u64 {
             let alone = scans(&mut ours, rate, round, |so_far| so_far > ALONE).await?;
@@ -64,11 +69,14 @@ async fn scans(
     ours: &mut Scanning,
     rate: f64,
     round: u64,
-    ended: impl Fn(Duration) -> bool,
+    ended: impl Fn(Duration) -> bool + Send,
 ) -> Result<Outcome> {
     let plan = Plan { rate, seed: SEED + round, connections: CONNECTIONS };
-    let addr = ours.addr();
-    let outcome = tokio::task::block_in_place(|| open_loop(addr, &ours.catalogue.requests, &plan, ended))?;
+    let (addr, requests) = (ours.addr(), &ours.catalogue.requests);
+    let outcome = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| scope.spawn(|| generate(addr, requests, &plan, ended)).join())
+    });
+    let outcome = outcome.map_err(|_| "the generator panicked")??;
     ours.arrived(&outcome).await?;
     Ok(outcome)
 }
@@ -90,13 +98,24 @@ async fn scans_beside_a_mint(
     let (addr, requests) = (ours.addr(), &ours.catalogue.requests);
     let (outcome, minting) = std::thread::scope(|scope| {
         // On a thread of its own: whoever orders the mint must not hold a scan up, nor the other way round.
-        let scanning = scope.spawn(|| open_loop(addr, requests, &plan, |_| minted.load(Ordering::Relaxed)));
+        let scanning = scope.spawn(|| generate(addr, requests, &plan, |_| minted.load(Ordering::Relaxed)));
         let minting = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(minting));
         (scanning.join(), minting)
     });
     let outcome = outcome.map_err(|_| "the generator panicked")??;
     ours.arrived(&outcome).await?;
     Ok((outcome, minting?.took))
+}
+
+/// On a thread of its own, which keeps its priority until it ends.
+fn generate(
+    addr: SocketAddr,
+    requests: &Requests,
+    plan: &Plan,
+    ended: impl Fn(Duration) -> bool,
+) -> std::io::Result<Outcome> {
+    go_first();
+    open_loop(addr, requests, plan, ended)
 }
 
 /// A million rows of the directory, copied into an empty table like it: what minting is measured against.

@@ -7,6 +7,7 @@ use mintmark_tests::recording::{Half, Secrets, Transcript};
 use serde_json::{Value, json};
 
 use crate::credentials::{METHODS, assert_metadata, assert_tokens, claims, path};
+use crate::evidence;
 use crate::platform::Platform;
 use crate::traveller::Traveller;
 
@@ -28,11 +29,15 @@ const STORE_HEADERS: [&str; 11] = [
 const EXPORT_TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
 /// Who is on the way, and what was made.
-struct Journey {
-    platform: Platform,
-    traveller: Traveller,
-    tenant: String,
-    session: String,
+pub struct Journey {
+    pub platform: Platform,
+    pub traveller: Traveller,
+    pub tenant: String,
+    /// The id of the person.
+    pub user: String,
+    pub session: String,
+    /// A word of the evidence.
+    pub evidence: String,
     brand: String,
     product: String,
     /// Credentials that people were given.
@@ -47,7 +52,9 @@ impl Journey {
             platform,
             traveller,
             tenant: "canary-works".to_owned(),
+            user: String::new(),
             session: String::new(),
+            evidence: evidence::canary(),
             brand: String::new(),
             product: String::new(),
             given: Vec::new(),
@@ -57,7 +64,8 @@ impl Journey {
         journey.admin("POST /tenants", tenant, 201).await;
         let user = json!({ "tenantId": journey.tenant, "email": "ada@example.com", "name": "Ada", "tenantAdmin": true });
         let user = journey.admin("POST /users", user, 201).await;
-        let session = journey.admin("POST /sessions", json!({ "userId": user["id"] }), 201).await;
+        journey.user = text(&user, "id");
+        let session = journey.admin("POST /sessions", json!({ "userId": journey.user }), 201).await;
         journey.session = text(&session, "token");
         journey.given.push(("a session", journey.session.clone()));
         let brand = journey.person("POST /brands", json!({ "name": "Canary" }), 201).await;
@@ -67,19 +75,19 @@ impl Journey {
         journey
     }
 
-    async fn admin(&self, call: &str, body: Value, status: u16) -> Value {
+    pub async fn admin(&self, call: &str, body: Value, status: u16) -> Value {
         let (method, rest) = call.split_once(' ').unwrap();
         let call = format!("{method} {}/api/admin{rest}", self.platform.control_url);
         self.traveller.call(&self.platform.control_token, &call, body, status).await
     }
 
-    async fn person(&self, call: &str, body: Value, status: u16) -> Value {
+    pub async fn person(&self, call: &str, body: Value, status: u16) -> Value {
         let (method, rest) = call.split_once(' ').unwrap();
         let call = format!("{method} {}", self.v1(rest));
         self.traveller.call(&self.session, &call, body, status).await
     }
 
-    fn v1(&self, rest: &str) -> String {
+    pub fn v1(&self, rest: &str) -> String {
         format!("{}/v1{rest}", self.platform.control_url)
     }
 
@@ -89,7 +97,7 @@ impl Journey {
         text(&batch, "id")
     }
 
-    async fn until(&self, rest: &str, good: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, rest: &str, good: impl Fn(&Value) -> bool) -> Value {
         self.traveller.until(&self.session, &self.v1(rest), good).await
     }
 
@@ -190,12 +198,9 @@ impl Journey {
                 let body = (method != "get").then(|| json!({ "reason": "walked", "name": "walked" }));
                 let method = method.to_uppercase();
                 let status = self.traveller.send(bearer, &method, &url, body.as_ref()).await.status();
-                // This platform runs no vault: what needs one says so, and nothing else may fail.
-                let away = status.as_u16() == 503 && wants_the_vault(template);
-                assert!(away || !status.is_server_error(), "{method} {template}: {status}");
+                assert!(!status.is_server_error(), "{method} {template}: {status}");
                 let stray = self.traveller.stray(&self.platform.control_token, &method, &url).await.status();
-                let away = stray.as_u16() == 503 && wants_the_vault(template);
-                assert!(away || !stray.is_server_error(), "{method} {template}: {stray}");
+                assert!(!stray.is_server_error(), "{method} {template}: {stray}");
                 walked += 1;
             }
         }
@@ -227,17 +232,13 @@ impl Journey {
     }
 }
 
-/// Whether a route asks the evidence vault.
-fn wants_the_vault(template: &str) -> bool {
-    ["evidence", "erasure-proof", "audit-keys"].iter().any(|word| template.contains(word))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn journey_sends_no_credential_and_no_header_of_a_person_downstream() {
     let started = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
     let mut journey = Journey::begin().await;
     journey.main_job().await;
     journey.side_roads().await;
+    journey.evidence().await;
     let walked = journey.every_route().await;
     assert!(walked >= 40, "only {walked} operations are in the document");
     let logs = tokio::task::block_in_place(|| journey.platform.stop());
@@ -246,12 +247,19 @@ async fn journey_sends_no_credential_and_no_header_of_a_person_downstream() {
     let store = journey.platform.to_store.transcript();
     assert_clean(&store, &secrets);
     assert_store(&store);
+    let vault = journey.platform.to_vault.transcript();
+    assert_clean(&vault, &secrets);
+    // Evidence passes here, and is seen here: so it would be seen elsewhere.
+    let mut evidence_itself = Secrets::new();
+    evidence_itself.add("a word of the evidence", journey.evidence.as_bytes());
+    assert!(!vault.find(&evidence_itself).is_empty());
 
-    // A pack is made of codes; nobody else is told one.
+    // A pack is made of codes; nobody else is told one. Evidence is for the vault and for whoever may read it.
+    secrets.add("a word of the evidence", journey.evidence.as_bytes());
     for code in &journey.codes {
         secrets.add("a code", code.as_bytes());
     }
-    assert_eq!(logs.len(), 3);
+    assert_eq!(logs.len(), 5);
     for (name, log) in &logs {
         assert!(!log.is_empty(), "{name} is empty");
         let found: Vec<_> = secrets.find(log).into_iter().collect();
@@ -259,7 +267,14 @@ async fn journey_sends_no_credential_and_no_header_of_a_person_downstream() {
     }
     for recorder in &journey.platform.to_collector {
         let traces = recorder.transcript();
-        assert!(traces.messages().contains_key(EXPORT_TRACES), "{}: {:?}", traces.pair, traces.messages());
+        // A sequencer answers nobody, and has no traces to export.
+        let traced = !traces.pair.starts_with("evidence-sequencer");
+        assert!(
+            !traced || traces.messages().contains_key(EXPORT_TRACES),
+            "{}: {:?}",
+            traces.pair,
+            traces.messages()
+        );
         assert_clean(&traces, &secrets);
     }
     // An id that a client gave its request is for logs and traces, and for them alone. That it is found there shows that
@@ -275,6 +290,10 @@ async fn journey_sends_no_credential_and_no_header_of_a_person_downstream() {
     let jwts = journey.given.iter().filter(|(_, value)| value.split('.').count() == 3);
     let before = jwts.filter_map(|(_, jwt)| claims(jwt)["jti"].as_str().map(str::to_owned)).collect();
     assert_tokens(&directory, started, &tenants, &before);
+    evidence::assert_vault(&vault, &journey, &before);
+    let ciphertext = journey.platform.to_vault_store.transcript();
+    assert_clean(&ciphertext, &secrets);
+    evidence::assert_vault_store(&ciphertext);
 }
 
 /// All of it was understood, and nothing was found.
@@ -318,6 +337,6 @@ fn assert_store(store: &Transcript) {
     }
 }
 
-fn text(value: &Value, member: &str) -> String {
+pub fn text(value: &Value, member: &str) -> String {
     value[member].as_str().unwrap_or_else(|| panic!("no {member} in {value:#}")).to_owned()
 }

@@ -7,9 +7,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod credentials;
+mod evidence;
 mod incident;
 mod journey;
 mod leaks;
 mod platform;
 mod sink;
 mod traveller;
+mod vault;

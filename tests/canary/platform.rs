@@ -17,6 +17,7 @@ use mintmark_tests::{Home, program};
 use secrecy::ExposeSecret;
 
 use crate::sink;
+use crate::vault::Vault;
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
@@ -29,10 +30,12 @@ pub struct Platform {
     pub configured: Vec<(&'static str, Vec<u8>)>,
     pub to_directory: Recorder,
     pub to_store: Recorder,
+    pub to_vault: Recorder,
+    pub to_vault_store: Recorder,
     pub to_collector: Vec<Recorder>,
     processes: Vec<Process>,
     home: Home,
-    _databases: [TestDb; 2],
+    _databases: [TestDb; 3],
     _bucket: S3Bucket,
 }
 
@@ -46,15 +49,32 @@ struct Described<'a> {
 
 impl Platform {
     pub async fn start() -> Self {
-        let databases = [testdb::database("control-plane").await, testdb::database("resolver").await];
+        let databases = [
+            testdb::database("control-plane").await,
+            testdb::database("resolver").await,
+            testdb::database("evidence-vault").await,
+        ];
         let (bucket, home, collector) = (s3::bucket().await, Home::new().unwrap(), sink::start().await);
-        let [directory, control, scan] = [local(), local(), local()];
+        let [directory, control, scan, vault] = [local(), local(), local(), local()];
         let to_directory = Recorder::between("control-plane → directory", directory).unwrap();
         let to_store = Recorder::between("control-plane → object store", host(bucket.endpoint())).unwrap();
 
+        let to_vault = Recorder::between("control-plane → evidence-vault", vault).unwrap();
+        let to_vault_store =
+            Recorder::between("evidence-vault → object store", host(bucket.endpoint())).unwrap();
+
         let keys = Keys::make(home.path());
+        let evidence = Vault::describe(
+            vault,
+            &databases[2],
+            home.path(),
+            &keys.bundle,
+            &bucket,
+            to_vault_store.address(),
+        );
         let store = bucket.variables();
         let mut configured = keys.secrets();
+        configured.extend(evidence.secrets);
         configured.push(("S3_SECRET_ACCESS_KEY", store[2].1.clone().into_bytes()));
         let peppers = format!("1:{}", keys.pepper);
         let described = [
@@ -93,6 +113,7 @@ impl Platform {
                     ("TRUST_BUNDLE_FILE", keys.bundle.display().to_string()),
                     ("CODE_MASTER_KEY", keys.master.clone()),
                     ("DIRECTORY_GRPC_URL", format!("http://{}", to_directory.address())),
+                    ("EVIDENCE_VAULT_GRPC_URL", format!("http://{}", to_vault.address())),
                     ("RATE_LIMIT_ENABLED", "false".to_owned()),
                     ("CODE_BASE_URL", format!("http://{scan}")),
                     ("CONTROL_PUBLIC_URL", format!("http://{control}")),
@@ -107,6 +128,18 @@ impl Platform {
                     ("SCAN_PULL_SECS", "1".to_owned()),
                 ],
             },
+            Described {
+                name: "evidence-vault",
+                program: "evidence-vault",
+                arguments: &["vault"],
+                variables: evidence.vault,
+            },
+            Described {
+                name: "evidence-sequencer",
+                program: "evidence-vault",
+                arguments: &["sequencer"],
+                variables: evidence.sequencer,
+            },
         ];
         let mut platform = Self {
             control_url: format!("http://{control}"),
@@ -115,6 +148,8 @@ impl Platform {
             configured,
             to_directory,
             to_store,
+            to_vault,
+            to_vault_store,
             to_collector: Vec::new(),
             processes: Vec::new(),
             home,
@@ -200,12 +235,12 @@ impl Keys {
             path
         };
         let (identity, session) = (SigningKey::generate_pem(), SigningKey::generate_pem());
-        let grants = vec![Grant {
-            aud: audience::RESOLVER.to_owned(),
-            scopes: [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]
-                .map(str::to_owned)
-                .into(),
-        }];
+        let grant = |aud: &str, scopes: &[&str]| Grant {
+            aud: aud.to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        };
+        let directory = [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ];
+        let grants = vec![grant(audience::RESOLVER, &directory), grant(audience::EVIDENCE, &scope::EVIDENCE)];
         let jwk = SigningKey::from_pem(&identity).unwrap().public_jwk();
         let trusted = TrustedKey { jwk, service: ServiceName::ControlPlane, grants };
         let bundle = TrustBundle::new(DEFAULT_ISSUER, vec![trusted]).unwrap();
@@ -231,12 +266,12 @@ impl Keys {
 }
 
 /// The 32 bytes that an Ed25519 key is, out of its PEM: behind the 16 bytes that PKCS#8 begins with.
-fn seed(pem: &str) -> Vec<u8> {
+pub fn seed(pem: &str) -> Vec<u8> {
     let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     STANDARD.decode(text).unwrap()[16..48].to_vec()
 }
 
-fn random_key() -> String {
+pub fn random_key() -> String {
     STANDARD.encode(seed(&SigningKey::generate_pem()))
 }
 

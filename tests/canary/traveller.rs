@@ -123,6 +123,19 @@ impl Traveller {
         }
     }
 
+    /// Asks again and again until there is an answer: what it is about is not there yet, or not yet so far.
+    pub async fn until_ok(&self, bearer: &str, url: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.send(bearer, "GET", url, None).await.status().as_u16();
+            if status == 200 {
+                return;
+            }
+            assert!(status < 500 && Instant::now() < deadline, "{url}: {status}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// One value for each header, which nothing else has.
     fn value(&self, header: &str) -> String {
         let address = |part: usize| self.mark.get(part * 4..part * 4 + 4).unwrap_or_default();

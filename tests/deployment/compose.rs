@@ -9,6 +9,8 @@ use mintmark_devstack::{PostgresOptions, PostgresServer};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::description::{Given, complaints, describe};
+
 fn deploy() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
@@ -50,16 +52,21 @@ fn every_service_of_compose_is_configured_as_its_program_wants() {
     assert_eq!(services.len(), 14, "ten roles, four migrations");
     for service in services {
         let mut environment: BTreeMap<String, String> = BTreeMap::new();
+        let mut given = Vec::new();
         for (name, value) in service["environment"].as_object().unwrap() {
             let value = value.as_str().unwrap();
             // A file is there if the service asks for it to be mounted.
             let here = service["files"].get(value).map(|it| made.path().join(it.as_str().unwrap()));
+            given.push(Given { name, from_secret: false, secret_file: here.is_some() });
             let value = here.map_or_else(|| value.to_owned(), |path| path.display().to_string());
             environment.insert(name.clone(), value);
         }
-        for file in words(&service["secret_variables"]) {
-            environment.extend(variables(&made.path().join(file)));
-        }
+        let secret: Vec<_> =
+            words(&service["secret_variables"]).flat_map(|file| variables(&made.path().join(file))).collect();
+        given.extend(secret.iter().map(|(name, _)| Given { name, from_secret: true, secret_file: false }));
+        let read = describe(service["program"].as_str().unwrap(), words(&service["args"]));
+        assert_eq!(complaints(&read, given), [""; 0], "{}", service["name"]);
+        environment.extend(secret.iter().cloned());
         let output = Command::new(mintmark_tests::program(service["program"].as_str().unwrap()))
             .args(words(&service["args"]))
             .arg("--check-config")

@@ -8,15 +8,23 @@ use std::time::{Duration, Instant};
 use mintmark_tests::{Home, Platform};
 use serde_json::{Value, json};
 
+use crate::description::{NOT_OURS, ROLES, describe};
+use crate::metrics::{self, Families};
+
 /// Counters that are not there before something happened that the demonstration does not bring about: where each is made,
 /// under which name, and its labels.
-const AFTER_AN_EVENT: [(&str, &str, &[&str]); 8] = [
+const AFTER_AN_EVENT: [(&str, &str, &[&str]); 9] = [
     ("crates/service/src/telemetry/security.rs", "security.events", &["service", "event", "place"]),
     ("crates/jobs/src/metrics.rs", "jobs.lease.lost", &["kind"]),
     ("crates/db/src/transaction.rs", "db.transaction.retries", &["name"]),
     ("crates/resolver/src/app/metrics.rs", "publish_chunks_repeated", &[]),
     ("crates/resolver/src/app/metrics.rs", "publish_chunks_refused", &["code"]),
     ("crates/preflight-gateway/src/jobs/preflight.rs", "preflight.facts.reused", &[]),
+    (
+        "crates/ratelimit/src/app/envoy/decision.rs",
+        "rate_limit_envoy_descriptors",
+        &["domain", "rule", "outcome"],
+    ),
     ("crates/service/src/limit/metrics.rs", "rate_limit_passed_open", &["tier"]),
     ("crates/service/src/limit/metrics.rs", "rate_limit_rejected", &["tier", "key_id", "reason"]),
 ];
@@ -25,6 +33,9 @@ const ADDED: [&str; 2] = ["job", "instance"];
 /// How long the sums and samples that come by a timer may take.
 const EXPORTED_WITHIN: Duration = Duration::from_secs(60);
 
+/// What a shell adds to the environment: the launcher starts its services behind one that ends with it.
+const SHELLS: &str = "PWD";
+
 /// Names of series, each with the names of its labels.
 type Exported = BTreeMap<String, BTreeSet<String>>;
 
@@ -32,18 +43,18 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn tool(name: &str) -> PathBuf {
+pub fn tool(name: &str) -> PathBuf {
     mintmark_devstack::tools::find(name).unwrap_or_else(|| panic!("{name} is missing: run `make setup-test`"))
 }
 
-fn ran(command: &mut Command) -> String {
+pub fn ran(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn yaml(file: &str) -> Value {
+pub fn yaml(file: &str) -> Value {
     let script = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
     let path = workspace().join("deploy/prometheus").join(file);
     let text = ran(Command::new(tool("python-kubernetes")).args(["-c", script]).arg(path));
@@ -137,41 +148,74 @@ fn operations(home: &Home) -> BTreeSet<String> {
     found
 }
 
-fn scrape(addresses: &BTreeSet<String>) -> Exported {
+/// What the launcher gives each of its services is what that service reads.
+fn assert_given_what_is_read(home: &Home) {
+    let folder = home.path().display().to_string();
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let part = |name: &str| {
+            std::fs::read(entry.path().join(name)).map(|it| String::from_utf8_lossy(&it).into_owned())
+        };
+        let (Ok(environment), Ok(command)) = (part("environ"), part("cmdline")) else { continue };
+        if !environment.contains(&folder) || !environment.contains("OPS_ADDR=") {
+            continue;
+        }
+        let mut words = command.split('\0').filter(|word| !word.is_empty());
+        let program = Path::new(words.next().unwrap()).file_name().unwrap().to_str().unwrap();
+        if ROLES.iter().all(|(of, _)| *of != program) {
+            continue;
+        }
+        let read = describe(program, words);
+        let names = environment.split('\0').filter_map(|it| it.split_once('=')).map(|(name, _)| name);
+        let wrong: Vec<&str> = names
+            .filter(|name| {
+                !NOT_OURS.contains(name) && *name != SHELLS && read.iter().all(|it| it.name != *name)
+            })
+            .collect();
+        assert!(wrong.is_empty(), "{program} is started with {wrong:?}, which it does not read");
+        looked_at += 1;
+    }
+    assert!(looked_at >= 10, "only {looked_at} services were found");
+}
+
+/// What each of the services says to Prometheus.
+fn scrape(addresses: &BTreeSet<String>) -> Vec<String> {
+    let get = |address| {
+        ran(Command::new("curl").args(["--silent", "--fail"]).arg(format!("http://{address}/metrics")))
+    };
+    addresses.iter().map(get).collect()
+}
+
+fn series(texts: &[String]) -> Exported {
     let mut found = Exported::new();
-    for address in addresses {
-        let text =
-            ran(Command::new("curl").args(["--silent", "--fail"]).arg(format!("http://{address}/metrics")));
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-            let end = line.find(['{', ' ']).unwrap();
-            let labels = found.entry(line[..end].to_owned()).or_default();
-            if line[end..].starts_with('{') {
-                // Nothing else in a series has this form: values of labels are never followed by `="`.
-                let named = line[end + 1..].split("=\"").map(|it| it.rsplit([',', '{']).next().unwrap());
-                labels.extend(
-                    named
-                        .filter(|it| it.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
-                        .map(str::to_owned),
-                );
-            }
+    let lines = texts.iter().flat_map(|text| text.lines());
+    for line in lines.filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let end = line.find(['{', ' ']).unwrap();
+        let labels = found.entry(line[..end].to_owned()).or_default();
+        labels.extend(metrics::labels(line));
+        if line[end..].contains("le=\"") {
+            labels.insert("le".to_owned());
         }
     }
     found
 }
 
 /// The counters that come later, as they will be exported; the sources say that they exist.
-fn later() -> Exported {
+fn later() -> Families {
     let named = AFTER_AN_EVENT.map(|(file, name, labels)| {
         let source = std::fs::read_to_string(workspace().join(file)).unwrap();
-        assert!(
-            source.contains(&format!("u64_counter(\"{name}\")")),
-            "{file} has no counter {name} any more"
-        );
+        let made = source.find(&format!("u64_counter(\"{name}\")"));
+        let made = made.unwrap_or_else(|| panic!("{file} has no counter {name} any more"));
         for label in labels {
             assert!(source.contains(&format!("\"{label}\"")), "{name} in {file} has no label {label}");
         }
-        let labels = labels.iter().map(|&label| label.to_owned()).collect();
-        (format!("{}_total", name.replace('.', "_")), labels)
+        let about = source[made..].split("with_description(\"").nth(1).unwrap().split('"').next().unwrap();
+        let family = metrics::Family {
+            kind: "counter".to_owned(),
+            about: about.trim_end_matches('.').to_owned(),
+            labels: labels.iter().map(|&label| label.to_owned()).collect(),
+        };
+        (format!("{}_total", name.replace('.', "_")), family)
     });
     named.into()
 }
@@ -216,21 +260,33 @@ fn every_expression_names_what_the_services_export() {
         .map(|job| job["job_name"].as_str().unwrap().to_owned())
         .collect();
     let home = Home::new().unwrap();
-    let platform = Platform::start(&home, &["--units", "200"]).unwrap();
+    let platform = Platform::start_with(&home, &["--units", "200"], &[("MINTMARK_TLS", "1")]).unwrap();
     crate::compose::assert_same_grants(&home.path().join("trust-bundle.json"));
+    assert_given_what_is_read(&home);
     let addresses = operations(&home);
     assert_eq!(addresses.len(), jobs.len(), "{addresses:?} are not the roles {jobs:?}");
+    let updating = std::env::var_os("UPDATE_GOLDEN").is_some();
     let started = Instant::now();
-    let exported = loop {
-        let mut exported = later();
-        exported.extend(scrape(&addresses));
-        let wrong = complaints(&expressions, &exported, &jobs);
+    let (exported, families) = loop {
+        let texts = scrape(&addresses);
+        let mut families = later();
+        let mut exported: Exported =
+            families.iter().map(|(name, family)| (name.clone(), family.labels.clone())).collect();
+        exported.extend(series(&texts));
+        texts.iter().for_each(|text| metrics::add(&mut families, text));
+        let mut wrong = complaints(&expressions, &exported, &jobs);
+        if !updating {
+            wrong.extend(metrics::complaints(&families));
+        }
         if wrong.is_empty() {
-            break exported;
+            break (exported, families);
         }
         assert!(started.elapsed() < EXPORTED_WITHIN, "{}", wrong.join("\n"));
         std::thread::sleep(Duration::from_millis(500));
     };
+    if updating {
+        metrics::update(&families);
+    }
     // The test itself: it notices a metric, a label and a role that are not there.
     for wrong in [
         "rate(scans_total[5m]) > 0",

@@ -4,4 +4,5 @@ mod console;
 mod contract;
 mod recall;
 mod run;
+mod runbook;
 mod scans;

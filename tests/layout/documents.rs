@@ -20,7 +20,14 @@ fn every_crate_inherits_the_workspace_lints_and_has_a_readme() {
 #[test]
 fn every_path_that_a_document_names_exists() {
     let mut wrong = Vec::new();
-    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"] {
+    for document in [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+        "docs/operations.md",
+        "docs/restore.md",
+    ] {
         let text = read(&root().join(document));
         for path in named_paths(&text) {
             if !root().join(&path).exists() {
@@ -29,6 +36,20 @@ fn every_path_that_a_document_names_exists() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn readme_lists_every_document() {
+    let readme = read(&root().join("README.md"));
+    let mut unlisted = Vec::new();
+    for entry in std::fs::read_dir(root().join("docs")).expect("docs/ is readable") {
+        let path = entry.expect("an entry").path();
+        let name = format!("docs/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        if path.extension().is_some_and(|it| it == "md") && !readme.contains(&format!("`{name}`")) {
+            unlisted.push(name);
+        }
+    }
+    assert!(unlisted.is_empty(), "give each its row under \"Read on\" of README.md: {unlisted:?}");
 }
 
 #[test]

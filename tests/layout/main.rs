@@ -4,4 +4,5 @@
 
 mod documents;
 mod edges;
+mod migrations;
 mod store;

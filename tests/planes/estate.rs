@@ -8,8 +8,8 @@ use mintmark_auth::{
     DEFAULT_ISSUER, Grant, SigningKey, TokenSource, TrustBundle, TrustedKey, audience, control, scope,
 };
 use mintmark_codes::{Code, Partition};
-use mintmark_devstack::Process;
 use mintmark_devstack::testdb::{self, TestDb};
+use mintmark_devstack::{Process, logs};
 use mintmark_ids::{BatchId, ServiceName, TenantId};
 use mintmark_minting::{CodeMasterKey, WrappedSecret};
 use mintmark_tests::program;
@@ -35,6 +35,8 @@ pub struct Estate {
     pub folder: TempDir,
     pub control_token: String,
     pub http: reqwest::Client,
+    /// Where the services send their traces, if anywhere.
+    pub collector: Option<String>,
     identity: String,
     directory_addr: SocketAddr,
 }
@@ -46,6 +48,7 @@ pub struct Running {
     pub base: String,
     /// The spool of a scan process.
     pub spool: PathBuf,
+    pub log: PathBuf,
 }
 
 impl Running {
@@ -56,7 +59,7 @@ impl Running {
 }
 
 /// An address that nobody listens on.
-fn free() -> SocketAddr {
+pub fn free() -> SocketAddr {
     ([127, 0, 0, 1], mintmark_devstack::free_port()).into()
 }
 
@@ -89,6 +92,7 @@ impl Estate {
             folder,
             control_token: control::generate().expose_secret().to_owned(),
             http: reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap(),
+            collector: None,
             identity,
             directory_addr: free(),
         }
@@ -102,6 +106,13 @@ impl Estate {
     pub fn tokens(&self) -> TokenSource {
         let key = SigningKey::from_pem(&self.identity).unwrap();
         TokenSource::new(ServiceName::ControlPlane, key, DEFAULT_ISSUER)
+    }
+
+    /// What the services are configured with and must keep to themselves.
+    pub fn keys(&self) -> Vec<(&'static str, String)> {
+        let pem = self.identity.lines().filter(|line| !line.starts_with("-----")).collect();
+        let pepper = PEPPER.trim_start_matches("1:").to_owned();
+        vec![("the signing key", pem), ("the code master key", KEY.to_owned()), ("the pepper", pepper)]
     }
 
     /// Where the directory answers, whenever it runs.
@@ -122,11 +133,13 @@ impl Estate {
             ("LOG_LEVEL".to_owned(), "info".to_owned()),
             ("OPS_ADDR".to_owned(), ops.to_string()),
         ];
+        let traces = self.collector.iter().map(|url| ("OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(), url.clone()));
+        all.extend(traces);
         all.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let log = self.folder.path().join(format!("{name}-{}.log", base.port()));
         let mut process = Process::spawn(&program(name), arguments, &all, &log).unwrap();
         process.wait_ready(&format!("http://{ops}/readyz"), Duration::from_secs(60)).await.unwrap();
-        Running { process, base: format!("http://{base}"), spool: PathBuf::new() }
+        Running { process, base: format!("http://{base}"), spool: PathBuf::new(), log }
     }
 
     /// A control plane. Several may run beside one another.
@@ -200,7 +213,11 @@ impl Estate {
         let (first, units) = (row.get::<_, i64>(4).unsigned_abs(), row.get::<_, i32>(5).unsigned_abs());
         let key = CodeMasterKey::new(wrapped.key_id.clone(), KEY_BYTES);
         let secret = key.unwrap(&wrapped, &tenant, id).unwrap();
-        (first..first + u64::from(units)).map(|serial| secret.derive(partition, serial)).collect()
+        let codes: Vec<Code> =
+            (first..first + u64::from(units)).map(|serial| secret.derive(partition, serial)).collect();
+        // No log of the whole run may hold one (tests/logs); of a large batch a part says as much.
+        codes.iter().take(1_000).for_each(|code| logs::code(code.as_str()));
+        codes
     }
 
     /// A scan by a person who wants JSON.

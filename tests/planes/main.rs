@@ -7,6 +7,7 @@
 mod apart;
 mod attempts;
 mod calls;
+mod collector;
 mod estate;
 mod half;
 mod once;
@@ -15,6 +16,7 @@ mod outage;
 mod privileges;
 mod restore;
 mod shop;
+mod traces;
 mod walk;
 
 use std::time::{Duration, Instant};

@@ -80,6 +80,7 @@ impl Estate {
         body: &Value,
     ) -> Reply {
         let method: Method = method.parse().unwrap();
+        mintmark_devstack::logs::secret("a credential of a call", token);
         let mut request = self.http.request(method, format!("{}{path}", plane.base)).bearer_auth(token);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);

@@ -60,11 +60,10 @@ impl Home {
         let script = ". ./dev.env && env";
         let output = Command::new("sh").args(["-c", script]).env_clear().current_dir(self.path()).output()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        Ok(text
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect())
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let pairs: Vec<(String, String)> = pairs.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+        mintmark_devstack::logs::configured(&pairs);
+        Ok(pairs.into_iter().collect())
     }
 
     /// Runs a command of `mintmark` in this folder to its end.
@@ -78,6 +77,13 @@ impl Home {
             .args(arguments)
             .stdin(Stdio::null())
             .output()
+    }
+}
+
+impl Drop for Home {
+    /// What was logged here is searched with all other logs (`tests/logs`).
+    fn drop(&mut self) {
+        mintmark_devstack::logs::keep(&self.path().join("logs"), &self.path().join("keys"));
     }
 }
 

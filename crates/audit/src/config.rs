@@ -6,12 +6,16 @@ use std::time::Duration;
 use mintmark_db::DbConfig;
 use mintmark_objects::StoreConfig;
 use mintmark_service::StartError;
-use mintmark_service::config::Reader;
+use mintmark_service::config::{AppEnv, Reader};
 
+use crate::failpoint;
 use crate::note::{Signer, Verifiers};
 
 /// A lease as long as this is taken over soon after a sequencer died, and outlives any pause of a healthy one.
 const LEASE_SECS: u64 = 5;
+/// What the variable of a sequencer's database is.
+pub(crate) const SEQUENCER_DATABASE: &str =
+    "the service's Postgres database, as the login of its sequencer (control_sequencer, evidence_sequencer)";
 
 /// Where the checkpoints of a log are kept outside its database, and whose signatures they carry.
 #[derive(Clone, Debug)]
@@ -63,12 +67,12 @@ pub struct SequencerConfig {
 }
 
 impl SequencerConfig {
-    /// Reads `database` (the variable of that name), what [`OutsideConfig::read`] reads, `AUDIT_SIGNING_KEY_FILE` and
-    /// `AUDIT_LEASE_SECS`.
+    /// Reads `database` (the variable of that name), what [`OutsideConfig::read`] reads, `AUDIT_SIGNING_KEY_FILE`,
+    /// `AUDIT_LEASE_SECS` and `AUDIT_FAIL_AT`.
     pub fn read(reader: &mut Reader, database: &'static str, default_origin: &str) -> Option<Self> {
-        let database = DbConfig::read(reader, database);
+        let database = DbConfig::read(reader, database, SEQUENCER_DATABASE);
         let outside = OutsideConfig::read(reader, default_origin);
-        let signing_key = reader.path(
+        let signing_key = reader.secret_path(
             "AUDIT_SIGNING_KEY_FILE",
             "Ed25519 key that signs checkpoints (PKCS#8, PEM); only the sequencer has it",
         );
@@ -78,8 +82,26 @@ impl SequencerConfig {
             1..=60,
             "a sequencer that says nothing for so long is replaced by another",
         );
-        Some(Self { database: database?, outside: outside?, signing_key: signing_key?, lease: lease? })
+        let fail_at = fail_at(reader);
+        Some(Self {
+            database: database?,
+            outside: outside?,
+            signing_key: signing_key?,
+            lease: fail_at.and(lease)?,
+        })
     }
+}
+
+/// A step at which a test has the process die.
+fn fail_at(reader: &mut Reader) -> Option<()> {
+    const NAME: &str = "AUDIT_FAIL_AT";
+    let step = reader.optional(NAME, "tests only: the step at which this process dies")?;
+    let Some(step) = step else { return Some(()) };
+    if reader.app_env() != Some(AppEnv::Test) {
+        reader.problem(NAME, "is for tests: unset it, or set APP_ENV=test");
+        return None;
+    }
+    failpoint::arm(&step).map_err(|sentence| reader.problem(NAME, sentence)).ok()
 }
 
 /// Reads the public keys of a log.

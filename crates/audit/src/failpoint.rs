@@ -1,6 +1,6 @@
 //! Places at which a test ends the process, as a power cut would.
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 /// Each step of sequencing after which a process may die; a test walks them all.
 pub const STEPS: [&str; 10] = [
@@ -16,15 +16,21 @@ pub const STEPS: [&str; 10] = [
     "lease.taken",
 ];
 
-/// The step that was asked for; none outside of tests, whatever the variable says.
-static WANTED: LazyLock<Option<String>> = LazyLock::new(|| {
-    let test = std::env::var("APP_ENV").is_ok_and(|env| env == "test");
-    std::env::var("AUDIT_FAIL_AT").ok().filter(|_| test)
-});
+static ARMED: OnceLock<String> = OnceLock::new();
+
+/// Has the process die after the step of this name: `AUDIT_FAIL_AT`, which is for tests.
+pub(crate) fn arm(step: &str) -> Result<(), String> {
+    if !STEPS.contains(&step) {
+        return Err(format!("names no step; there are {}", STEPS.join(", ")));
+    }
+    // Once armed it stays: the process dies anyway.
+    let _first = ARMED.get_or_init(|| step.to_owned());
+    Ok(())
+}
 
 /// Ends the process here if a test asked for that.
 pub(crate) fn hit(step: &'static str) {
-    if WANTED.as_deref() == Some(step) {
+    if ARMED.get().is_some_and(|armed| armed == step) {
         std::process::abort();
     }
 }

@@ -5,6 +5,7 @@ use mintmark_db::DbConfig;
 use mintmark_service::StartError;
 use mintmark_service::config::Reader;
 
+use crate::config::SEQUENCER_DATABASE;
 use crate::{OutsideConfig, Resumed, resume};
 
 /// Where a log is resumed.
@@ -17,7 +18,7 @@ pub struct ResumeConfig {
 impl ResumeConfig {
     /// Reads the variables that the service's sequencer has; its signing key is not needed.
     pub fn read(reader: &mut Reader, database: &'static str, default_origin: &str) -> Option<Self> {
-        let database = DbConfig::read(reader, database);
+        let database = DbConfig::read(reader, database, SEQUENCER_DATABASE);
         let outside = OutsideConfig::read(reader, default_origin);
         Some(Self { database: database?, outside: outside? })
     }

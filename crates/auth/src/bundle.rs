@@ -3,7 +3,8 @@ use std::collections::HashSet;
 use mintmark_ids::ServiceName;
 use serde::{Deserialize, Serialize};
 
-use crate::{Jwk, JwkError};
+use crate::trusted_envoy::refuse_twins;
+use crate::{Jwk, JwkError, TrustedEnvoy};
 
 /// Whose tokens a verifier accepts, and what each key may say: a JWKS with, per key, its service and its grants.
 ///
@@ -14,11 +15,13 @@ use crate::{Jwk, JwkError};
 ///            "grants": [{"aud": "ppos:resolver", "scopes": ["directory:publish", "directory:read"]}]}]}
 /// ```
 ///
-/// During a rotation a service has two keys in it. A key without grants can sign nothing that is accepted.
+/// During a rotation a service has two keys in it. A key without grants can sign nothing that is accepted. A member `envoys`,
+/// which may be absent, names Envoys by their client certificates ([`TrustedEnvoy`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustBundle {
     issuer: String,
     keys: Vec<TrustedKey>,
+    envoys: Vec<TrustedEnvoy>,
 }
 
 /// A public key, the service that holds its private half, and what that service may mint.
@@ -58,12 +61,15 @@ pub enum BundleError {
     /// Two entries with one key id: which of them counts would be an accident.
     #[error("the trust bundle has two keys with the id {0}")]
     DuplicateKey(String),
+    /// Two entries for one certificate.
+    #[error("the trust bundle names an Envoy twice, {0}: write its domains into one entry")]
+    DuplicateEnvoy(String),
 }
 
 impl TrustBundle {
     /// A bundle of `keys` for tokens of `issuer`.
     pub fn new(issuer: impl Into<String>, keys: Vec<TrustedKey>) -> Result<Self, BundleError> {
-        let bundle = TrustBundle { issuer: issuer.into(), keys };
+        let bundle = TrustBundle { issuer: issuer.into(), keys, envoys: Vec::new() };
         if bundle.issuer.is_empty() || bundle.keys.is_empty() {
             return Err(BundleError::Empty);
         }
@@ -77,12 +83,20 @@ impl TrustBundle {
     /// Reads a bundle; unknown members are refused, so that a misspelt grant is not a silent denial.
     pub fn parse(json: &str) -> Result<Self, BundleError> {
         let file: BundleFields = serde_json::from_str(json).map_err(BundleError::Json)?;
-        TrustBundle::new(file.issuer, file.keys)
+        TrustBundle::new(file.issuer, file.keys)?.with_envoys(file.envoys)
+    }
+
+    /// The same bundle with these Envoys.
+    pub fn with_envoys(mut self, envoys: Vec<TrustedEnvoy>) -> Result<Self, BundleError> {
+        refuse_twins(&envoys)?;
+        self.envoys = envoys;
+        Ok(self)
     }
 
     /// The bundle as [`TrustBundle::parse`] reads it.
     pub fn to_json(&self) -> String {
-        let fields = BundleFields { issuer: self.issuer.clone(), keys: self.keys.clone() };
+        let Self { issuer, keys, envoys } = self.clone();
+        let fields = BundleFields { issuer, keys, envoys };
         let value = serde_json::to_value(fields).unwrap_or_default();
         format!("{value:#}\n")
     }
@@ -95,6 +109,11 @@ impl TrustBundle {
     /// The keys, in the order of the file.
     pub fn keys(&self) -> &[TrustedKey] {
         &self.keys
+    }
+
+    /// The Envoys that it names by their certificates.
+    pub fn envoys(&self) -> &[TrustedEnvoy] {
+        &self.envoys
     }
 }
 
@@ -113,6 +132,8 @@ impl TrustedKey {
 struct BundleFields {
     issuer: String,
     keys: Vec<TrustedKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    envoys: Vec<TrustedEnvoy>,
 }
 
 /// The flat form of the file; serde's `flatten` would not refuse unknown members.

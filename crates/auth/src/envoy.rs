@@ -31,7 +31,8 @@ struct Bound {
     digests: Vec<[u8; 32]>,
 }
 
-/// Whoever presented a credential; only [`EnvoyCredentials::verify`] makes one.
+/// Whoever presented a credential, or a certificate that the trust bundle names; only [`EnvoyCredentials::verify`] and
+/// [`crate::TrustStore::envoy`] make one.
 #[derive(Clone, Debug)]
 pub struct EnvoyCaller(Arc<[Box<str>]>);
 
@@ -80,8 +81,7 @@ impl EnvoyCredentials {
         let mut bound: Vec<Bound> = Vec::new();
         for entry in text.split(';').map(str::trim) {
             let (domain, digests) = entry.split_once('=').ok_or(EnvoyCredentialsError::Form)?;
-            let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'=');
-            if !(1..=MAX_DOMAIN).contains(&domain.len()) || !domain.bytes().all(allowed) {
+            if !is_domain(domain) {
                 return Err(EnvoyCredentialsError::Domain);
             }
             if bound.iter().any(|other| &*other.domain == domain) {
@@ -111,11 +111,16 @@ impl EnvoyCredentials {
                 domains.push(bound.domain.clone());
             }
         }
-        (!domains.is_empty()).then(|| EnvoyCaller(domains.into()))
+        EnvoyCaller::of(domains)
     }
 }
 
 impl EnvoyCaller {
+    /// Nobody, where there is no domain.
+    pub(crate) fn of(domains: Vec<Box<str>>) -> Option<Self> {
+        (!domains.is_empty()).then(|| Self(domains.into()))
+    }
+
     /// Whether this caller may speak of a domain.
     #[must_use]
     pub fn domain(&self, name: &str) -> Option<EnvoyDomain> {
@@ -146,13 +151,23 @@ pub fn generate() -> IssuedEnvoyCredential {
     IssuedEnvoyCredential { credential: SecretString::from(credential.as_str()), sha256: hex }
 }
 
-fn sha256(text: &str) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    bytes
+/// Whether a domain can be called so.
+pub(crate) fn is_domain(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'=');
+    (1..=MAX_DOMAIN).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-fn from_hex(text: &str) -> Option<[u8; 32]> {
+fn sha256(text: &str) -> [u8; 32] {
+    digest_of(text.as_bytes())
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    sum
+}
+
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 32]> {
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }

@@ -28,6 +28,7 @@ mod service_verifier;
 mod session;
 mod token_error;
 mod trust;
+mod trusted_envoy;
 
 pub use actor::{Actor, ActorError, Impersonator};
 pub use api_key::{
@@ -55,3 +56,4 @@ pub use session::{
 };
 pub use token_error::TokenError;
 pub use trust::TrustStore;
+pub use trusted_envoy::{CertificateIdentity, ClientCertificate, TrustedEnvoy, TrustedEnvoyError};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use crate::jws::VerifyingKey;
-use crate::{BundleError, TrustBundle, TrustedKey};
+use crate::{BundleError, TrustBundle, TrustedEnvoy, TrustedKey};
 
 /// The trust bundle in force: a handle that every verifier shares, replaced as a whole while requests run.
 ///
@@ -96,6 +96,11 @@ impl Trust {
 
     pub(crate) fn issuer(&self) -> &str {
         self.bundle.issuer()
+    }
+
+    /// The Envoys that the bundle names.
+    pub(crate) fn envoys(&self) -> &[TrustedEnvoy] {
+        self.bundle.envoys()
     }
 
     /// The key with this id; a bundle has a handful, so that a search is as fast as a map.

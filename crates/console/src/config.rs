@@ -31,16 +31,23 @@ impl ConsoleConfig {
         let app_env = reader.app_env();
         let http_addr = reader.addr("CONSOLE_HTTP_ADDR", "127.0.0.1:8085", "where pages and API answer");
         let keys = keys(reader);
-        let trust_bundle = reader.path("TRUST_BUNDLE_FILE", "whose PREFLIGHT_JWTs are believed");
+        let trust_bundle = reader.path(
+            "TRUST_BUNDLE_FILE",
+            "keys of the services, and what each of them may grant; reloaded when it changes",
+        );
         let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
         let control_plane_url = reader.peer_url(
             app_env,
             "CONTROL_PLANE_GRPC_URL",
             "http://127.0.0.1:9080",
-            "where tokens are exchanged",
+            "the control plane, where tokens are exchanged",
         );
-        let gateway_url =
-            reader.peer_url(app_env, "PREFLIGHT_GATEWAY_GRPC_URL", "http://127.0.0.1:9082", "where jobs are");
+        let gateway_url = reader.peer_url(
+            app_env,
+            "PREFLIGHT_GATEWAY_GRPC_URL",
+            "http://127.0.0.1:9082",
+            "the preflight gateway",
+        );
         Some(Self {
             http_addr: http_addr?,
             keys: keys?,
@@ -55,7 +62,10 @@ impl ConsoleConfig {
 
 fn keys(reader: &mut Reader) -> Option<KeyStore> {
     const NAME: &str = "CONSOLE_SIGNING_KEY_FILE";
-    let path = reader.path(NAME, "Ed25519 keys (PEM) of this service's identity; the first signs")?;
+    let path = reader.secret_path(
+        NAME,
+        "Ed25519 keys (PEM) of this service's identity; the first signs, reloaded when they change",
+    )?;
     let unusable = |error| format!("{} cannot be used: {}", path.display(), Chain(&error));
     KeyStore::load(&path).map_err(|error| reader.problem(NAME, unusable(error))).ok()
 }

@@ -12,15 +12,15 @@ use mintmark_ids::ServiceName;
 use mintmark_rpc::Target;
 use mintmark_rpc::client::{ControlPlane, Preflight};
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Launch, Shutdown, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, Shutdown, StartError, launch};
 use mintmark_web::Running;
 
 use crate::app::desk::Desk;
 use crate::config::ConsoleConfig;
 
 /// Runs the service until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let service = Launch { name: "console", default_ops_addr: "127.0.0.1:9185", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let service = Launch { name: "console", default_ops_addr: "127.0.0.1:9185", ask };
     launch(service, ConsoleConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use mintmark_auth::{ControlToken, DEFAULT_ISSUER, KeyRingError, KeyStore, MAX_SESSION_TTL};
 use mintmark_codes::link::Base;
 use mintmark_db::DbConfig;
@@ -15,10 +13,10 @@ use mintmark_objects::StoreConfig;
 use mintmark_service::config::{AppEnv, Reader, is_loopback};
 use mintmark_service::network::Network;
 use url::Url;
-use zeroize::Zeroizing;
 
 use crate::keys::Keys;
 
+mod code_keys;
 mod limits;
 
 pub use limits::LimitConfig;
@@ -83,8 +81,12 @@ impl Config {
         let app_env = reader.app_env();
         let http_addr = reader.addr("CONTROL_HTTP_ADDR", "127.0.0.1:8080", "where the HTTP edge answers");
         let grpc_addr =
-            reader.grpc_addr(app_env, "CONTROL_GRPC_ADDR", "127.0.0.1:9080", "where the gRPC edge answers");
-        let database = DbConfig::read(reader, "CONTROL_DATABASE_URL");
+            reader.grpc_addr(app_env, "CONTROL_GRPC_ADDR", "127.0.0.1:9080", "where gRPC answers");
+        let database = DbConfig::read(
+            reader,
+            "CONTROL_DATABASE_URL",
+            "the control plane's Postgres database, as the login control_app",
+        );
         let control_token = control_token(reader);
         let issuer = reader.string("AUTH_ISSUER", DEFAULT_ISSUER, "issuer of our tokens");
         let keys = keys(reader);
@@ -94,7 +96,7 @@ impl Config {
             1..=MAX_SESSION_TTL.as_secs(),
             "how long a session lives at most",
         );
-        let code_master_key = code_master_key(reader);
+        let code_master_key = code_keys::read(reader);
         let directory_url = reader.peer_url(
             app_env,
             "DIRECTORY_GRPC_URL",
@@ -113,8 +115,10 @@ impl Config {
             "http://127.0.0.1:9083",
             "the evidence vault",
         );
-        let trust_bundle =
-            reader.path("TRUST_BUNDLE_FILE", "whose tokens are accepted, and what each key may say");
+        let trust_bundle = reader.path(
+            "TRUST_BUNDLE_FILE",
+            "keys of the services, and what each of them may grant; reloaded when it changes",
+        );
         let limits = LimitConfig::read(reader, app_env, |reader| {
             reader.peer_url(app_env, "RATELIMIT_GRPC_URL", "http://127.0.0.1:9084", "the rate limiter")
         });
@@ -125,7 +129,7 @@ impl Config {
             app_env,
             "CONTROL_PUBLIC_URL",
             "http://127.0.0.1:8080",
-            "how this service is reached",
+            "how this service is reached from outside; signed URLs of an export pack in a folder start with it",
         );
         let export_store = StoreConfig::read(reader, "EXPORT", public_url.as_deref().unwrap_or_default());
         let retention_days =
@@ -134,9 +138,14 @@ impl Config {
             reader.number("EXPORT_PART_UNITS", 50_000, 1..=1_000_000, "units in each part of an export pack");
         let mint_chunk_units =
             reader.number("MINT_CHUNK_UNITS", 50_000, 1..=100_000, "units published at a time");
-        let scan_pull =
-            reader.seconds("SCAN_PULL_SECS", 10, 1..=3_600, "seconds between two pulls of a tenant's scans");
-        let job_workers = reader.number("JOB_WORKERS", 2, 0..=64, "jobs worked on at once; 0: none here");
+        let scan_pull = reader.seconds(
+            "SCAN_PULL_SECS",
+            10,
+            1..=3_600,
+            "seconds between two pulls of a tenant's scans from the directory",
+        );
+        let job_workers =
+            reader.number("JOB_WORKERS", 2, 0..=64, "jobs worked on at once; 0: none in this process");
         let job_lease = reader.seconds(
             "JOB_LEASE_SECS",
             30,
@@ -181,14 +190,19 @@ pub struct MigrateConfig {
 impl MigrateConfig {
     /// Reads its one variable.
     pub fn read(reader: &mut Reader) -> Option<MigrateConfig> {
-        let database = DbConfig::read(reader, "CONTROL_MIGRATION_DATABASE_URL")?;
+        let database = DbConfig::read(
+            reader,
+            "CONTROL_MIGRATION_DATABASE_URL",
+            "the control plane's Postgres database, as the login control_owner",
+        )?;
         Some(MigrateConfig { database })
     }
 }
 
 fn control_token(reader: &mut Reader) -> Option<ControlToken> {
     const NAME: &str = "PPOS_CONTROL_TOKEN";
-    let secret = reader.secret(NAME, "the operator's token for /api/admin")?;
+    let secret =
+        reader.secret(NAME, "the operator's token for /api/admin; mintmark token control makes one")?;
     // The sentence of the error names the command that makes a good one, and never the value.
     ControlToken::parse(secret.expose()).map_err(|error| reader.problem(NAME, error.to_string())).ok()
 }
@@ -215,24 +229,12 @@ fn keys(reader: &mut Reader) -> Option<Keys> {
 }
 
 fn key_file(reader: &mut Reader, name: &'static str, about: &'static str) -> Option<KeyStore> {
-    let path = reader.path(name, about)?;
+    let path = reader.secret_path(name, about)?;
     let unreadable = |error: KeyRingError| match error {
         KeyRingError::Unreadable(cause) => format!("{} cannot be read: {cause}", path.display()),
         other => Chain(&other).to_string(),
     };
     KeyStore::load(&path).map_err(|error| reader.problem(name, unreadable(error))).ok()
-}
-
-fn code_master_key(reader: &mut Reader) -> Option<CodeMasterKey> {
-    const NAME: &str = "CODE_MASTER_KEY";
-    let key_id = reader.string("CODE_MASTER_KEY_ID", "cmk-1", "names the code master key in stored secrets");
-    let secret = reader.secret(NAME, "wraps batch secrets: 32 random bytes in base64")?;
-    let bytes = STANDARD.decode(secret.expose()).map(Zeroizing::new).ok();
-    let Some(key) = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok()) else {
-        reader.problem(NAME, "is not 32 bytes in base64: make one with `openssl rand -base64 32`");
-        return None;
-    };
-    Some(CodeMasterKey::new(key_id?, key))
 }
 
 fn code_base(reader: &mut Reader, app_env: Option<AppEnv>) -> Option<Base> {
@@ -266,9 +268,6 @@ fn encrypted(reader: &mut Reader, app_env: Option<AppEnv>, name: &'static str, t
 
 #[cfg(test)]
 mod tests {
-    use mintmark_service::Standard;
-    use mintmark_service::config::markdown;
-
     use super::*;
 
     fn check(app_env: AppEnv, url: &str) -> bool {
@@ -323,21 +322,5 @@ mod tests {
         let (_, sentence) = errors.problems().find(|(name, _)| *name == "PPOS_CONTROL_TOKEN").unwrap();
         assert!(sentence.contains("mintmark token control"), "{sentence}");
         assert!(!sentence.contains("swordfish"), "{sentence}");
-    }
-
-    #[test]
-    fn readme_lists_every_variable_with_its_default() {
-        let mut reader = Reader::from_pairs::<&str, &str>([]);
-        let _standard = Standard::read(&mut reader, "127.0.0.1:9180");
-        let _config = Config::read(&mut reader);
-        let _migrate = MigrateConfig::read(&mut reader);
-        let _sequencer = crate::sequence::read(&mut reader);
-        let readme = include_str!("../README.md");
-        let table = markdown(reader.described());
-        for row in table.lines().skip(2) {
-            // Name and default; the words beside them are free.
-            let start: String = row.split_inclusive('|').take(3).collect();
-            assert!(readme.contains(&start), "put this row into the README: {row}");
-        }
     }
 }

@@ -17,11 +17,11 @@ pub use service::{Service, build};
 
 use std::process::ExitCode;
 
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 
 /// `control-plane serve`, until SIGTERM.
-pub fn run(check_config: bool) -> ExitCode {
-    let about = Launch { name: "control-plane", default_ops_addr: "127.0.0.1:9180", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let about = Launch { name: "control-plane", default_ops_addr: "127.0.0.1:9180", ask };
     launch(about, Config::read, serve)
 }
 

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use mintmark_audit::{SequencerConfig, sequencer};
 use mintmark_service::config::Reader;
-use mintmark_service::{Launch, launch};
+use mintmark_service::{Ask, Launch, launch};
 
 /// The name of the log, and of its keys, where `AUDIT_ORIGIN` gives none.
 pub const ORIGIN: &str = "mintmark.invalid/control-plane";
 
 /// Sequences until SIGTERM.
-pub fn run(check_config: bool) -> ExitCode {
+pub fn run(ask: Ask) -> ExitCode {
     let name = "control-plane-sequencer";
-    launch(Launch { name, default_ops_addr: "127.0.0.1:9189", check_config }, read, sequencer::run)
+    launch(Launch { name, default_ops_addr: "127.0.0.1:9189", ask }, read, sequencer::run)
 }
 
 pub(crate) fn read(reader: &mut Reader) -> Option<SequencerConfig> {

@@ -111,7 +111,9 @@ pub async fn build(config: Config, context: &Context) -> Result<Service, StartEr
             lease: config.job_lease,
             ..WorkerConfig::default()
         };
-        Some(register(Worker::new(pool.clone(), database.clone(), settings), deps))
+        let worker =
+            Worker::new(pool.clone(), database.clone(), settings).ends_within(context.shutdown_grace);
+        Some(register(worker, deps))
     };
 
     let environment = match config.app_env {

@@ -44,9 +44,10 @@ impl DbConfig {
     /// Reads the URL from `variable` and, for every database of the process, `DATABASE_MAX_CONNECTIONS`,
     /// `DATABASE_CA_FILE` and `DATABASE_STATEMENT_TIMEOUT_SECS`.
     ///
-    /// In production a TCP connection to another machine needs `sslmode=verify-full`.
-    pub fn read(reader: &mut Reader, variable: &'static str) -> Option<Self> {
-        let url = reader.secret(variable, "URL of the Postgres database, postgres://user@host/database");
+    /// In production a TCP connection to another machine needs `sslmode=verify-full`. `about` says which database it is, and
+    /// as which login.
+    pub fn read(reader: &mut Reader, variable: &'static str, about: &'static str) -> Option<Self> {
+        let url = reader.secret(variable, about);
         let max_connections = reader.number(
             "DATABASE_MAX_CONNECTIONS",
             MAX_CONNECTIONS,
@@ -55,8 +56,9 @@ impl DbConfig {
         );
         let ca_file = reader.optional_path(
             "DATABASE_CA_FILE",
-            "PEM certificates of the authorities behind the database's certificate (for sslmode=verify-full)",
+            "PEM certificates of the authorities behind the database's certificate",
         );
+        reader.needed_when("DATABASE_CA_FILE", "the database's URL says sslmode=verify-full");
         let timeout = reader.seconds(
             "DATABASE_STATEMENT_TIMEOUT_SECS",
             STATEMENT_TIMEOUT.as_secs(),
@@ -113,7 +115,7 @@ mod tests {
 
     fn problem(env: &str, url: &str) -> Option<String> {
         let mut reader = Reader::from_pairs([("APP_ENV", env), ("X_DATABASE_URL", url)]);
-        let config = DbConfig::read(&mut reader, "X_DATABASE_URL");
+        let config = DbConfig::read(&mut reader, "X_DATABASE_URL", "a database");
         reader.finish(config).err().map(|e| e.to_string())
     }
 

@@ -8,6 +8,7 @@ mod meaning;
 mod migrate;
 mod pool;
 mod raw;
+mod saturation;
 mod tls;
 mod transaction;
 mod url;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use diesel::migration::{Migration, MigrationSource};
+use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use mintmark_fault::{Fault, Result};
@@ -13,7 +15,17 @@ use crate::{DbConfig, fault};
 /// Any constant will do; this one spells "mintmark".
 const LOCK: i64 = 0x6d69_6e74_6d61_726b;
 
+/// Whoever waits for a table's lock makes everybody after it wait as well, scans too: a migration waits this long at most.
+const LOCK_WAIT: &str = "SET lock_timeout = '400ms'";
+/// Then it lets the others pass, and tries again.
+const PAUSE: Duration = Duration::from_millis(600);
+/// Some minutes: a backup that reads all tables ends, or is ended.
+const ATTEMPTS: usize = 600;
+
 /// Applies what is missing, in order, each migration in its own transaction, and returns the versions applied.
+///
+/// Programs of the version before go on meanwhile. A migration that cannot have a table's lock at once gives way, and tries
+/// again for some minutes.
 ///
 /// An advisory lock makes a second program wait and then find nothing to do; it goes with the connection, so a killed
 /// program leaves none behind. Statements have no time limit here. Needs a tokio runtime of any kind.
@@ -33,13 +45,53 @@ pub async fn migrate(config: &DbConfig, migrations: EmbeddedMigrations) -> Resul
         .execute(&mut conn)
         .await
         .map_err(fault)?;
+    diesel::sql_query(LOCK_WAIT).execute(&mut conn).await.map_err(fault)?;
     // The harness blocks while it drives the connection, so it gets a thread that may.
-    let applied = tokio::task::spawn_blocking(move || {
-        let mut harness = AsyncMigrationHarness::new(conn);
-        let applied = harness.run_pending_migrations(migrations)?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(applied.iter().map(ToString::to_string).collect())
-    })
-    .await
-    .map_err(Fault::internal)?;
-    applied.map_err(Fault::internal)
+    let applied =
+        tokio::task::spawn_blocking(move || apply(&mut AsyncMigrationHarness::new(conn), &migrations));
+    applied.await.map_err(Fault::internal)?.map_err(Fault::internal)
+}
+
+type Applied = std::result::Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>>;
+
+fn apply(harness: &mut AsyncMigrationHarness<AsyncPgConnection>, migrations: &EmbeddedMigrations) -> Applied {
+    let mut applied = Vec::new();
+    let mut attempts = 0;
+    while harness.has_pending_migration(Borrowed(migrations))? {
+        match harness.run_next_migration(Borrowed(migrations)) {
+            Ok(version) => {
+                applied.push(version.to_string());
+                attempts = 0;
+            }
+            Err(error) if waits_for_a_lock(error.as_ref()) && attempts < ATTEMPTS => {
+                if attempts == 0 {
+                    tracing::info!("somebody uses a table that a migration changes: waiting for its turn");
+                }
+                attempts += 1;
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(applied)
+}
+
+fn waits_for_a_lock(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.to_string().contains("lock timeout") {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+/// Migrations that are needed more than once.
+struct Borrowed<'a>(&'a EmbeddedMigrations);
+
+impl MigrationSource<Pg> for Borrowed<'_> {
+    fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<Pg>>>> {
+        self.0.migrations()
+    }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::connect::Connector;
 use crate::fault::unavailable;
-use crate::{DbConfig, fault};
+use crate::{DbConfig, fault, saturation};
 
 /// How long a caller waits for a connection, whatever the reason: queue, network, a restarting server.
 const GET_WITHIN: Duration = Duration::from_secs(2);
@@ -52,6 +52,8 @@ impl Pool {
         let manager = AsyncDieselConnectionManager::new_with_config("", manager);
         let pool =
             DieselPool::builder(manager).max_size(config.max_connections).build().map_err(Fault::internal)?;
+        let weak = pool.weak();
+        saturation::watch(move || weak.upgrade().map(|pool| pool.status().into()));
         Ok(Self(pool))
     }
 

@@ -12,7 +12,7 @@ use tokio_postgres::{Client, Statement};
 
 use crate::connect::Connector;
 use crate::fault::unavailable;
-use crate::{DbConfig, raw_fault};
+use crate::{DbConfig, raw_fault, saturation};
 
 /// As for diesel connections: the longest wait for a client.
 const GET_WITHIN: Duration = Duration::from_secs(2);
@@ -86,6 +86,8 @@ impl RawPool {
             .max_size(config.max_connections)
             .build()
             .map_err(Fault::internal)?;
+        let weak = pool.weak();
+        saturation::watch(move || weak.upgrade().map(|pool| pool.status().into()));
         Ok(Self(pool))
     }
 

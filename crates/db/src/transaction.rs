@@ -10,6 +10,7 @@ use mintmark_fault::{Chain, Kind, Result};
 use mintmark_service::telemetry;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
+use tracing::{Instrument, Span};
 
 use crate::{fault, is_contention};
 
@@ -78,15 +79,14 @@ where
     let started = Instant::now();
     let attempts = if is_nested(conn) { 1 } else { ATTEMPTS };
     let mut attempt = 1;
+    let span = span(name);
     let result = loop {
-        let result = match begin(conn).await {
-            Ok(()) => {
-                let result = body(&mut *conn).await;
-                finish(conn, result).await
-            }
-            Err(error) => Err(error),
+        let tried = async {
+            begin(conn).await?;
+            let result = body(&mut *conn).await;
+            finish(conn, result).await
         };
-        match result {
+        match tried.instrument(span.clone()).await {
             Err(error) if attempt < attempts && is_contention(&error) => {
                 RETRIES.add(1, &[KeyValue::new("name", name)]);
                 tokio::time::sleep(pause_after(attempt)).await;
@@ -95,7 +95,7 @@ where
             other => break other,
         }
     };
-    measure(name, started, &result);
+    measure(name, started, &span, &result);
     result
 }
 
@@ -111,14 +111,14 @@ where
         + Send,
 {
     let started = Instant::now();
-    let result = match begin(conn).await {
-        Ok(()) => {
-            let result = body(&mut *conn).await;
-            finish(conn, result).await
-        }
-        Err(error) => Err(error),
+    let span = span(name);
+    let work = async {
+        begin(conn).await?;
+        let result = body(&mut *conn).await;
+        finish(conn, result).await
     };
-    measure(name, started, &result);
+    let result = work.instrument(span.clone()).await;
+    measure(name, started, &span, &result);
     result
 }
 
@@ -157,7 +157,21 @@ fn pause_after(attempt: u32) -> Duration {
     pause + pause.mul_f64(f64::from(noise % 1000) / 1000.0)
 }
 
-fn measure<T>(name: &'static str, started: Instant, result: &Result<T>) {
+/// One for all attempts of a transaction, and only where it is exported: elsewhere it would add nothing to a line of the log.
+fn span(name: &'static str) -> Span {
+    if !telemetry::exports_traces() {
+        return Span::none();
+    }
+    tracing::info_span!(
+        "db.transaction",
+        otel.name = name,
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.transaction.outcome = tracing::field::Empty,
+    )
+}
+
+fn measure<T>(name: &'static str, started: Instant, span: &Span, result: &Result<T>) {
     let outcome = match result {
         Ok(_) => "committed",
         Err(error) => match error.kind() {
@@ -166,6 +180,7 @@ fn measure<T>(name: &'static str, started: Instant, result: &Result<T>) {
             _ => "refused",
         },
     };
+    span.record("db.transaction.outcome", outcome);
     let labels = [KeyValue::new("name", name), KeyValue::new("outcome", outcome)];
     DURATION.record(started.elapsed().as_secs_f64(), &labels);
 }

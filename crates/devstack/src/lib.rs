@@ -7,6 +7,7 @@ mod error;
 mod folder;
 mod keeper;
 mod lockfile;
+pub mod logs;
 mod port;
 mod postgres;
 mod process;

@@ -42,6 +42,7 @@ impl Process {
                 std::io::ErrorKind::NotFound.into(),
             ));
         }
+        crate::logs::collect(log, &name, env);
         let orders = Orders { signal: "TERM", grace_secs: GRACE_SECS, remove: None, log };
         let mut command = vec![binary.to_string_lossy().into_owned()];
         command.extend(args.iter().map(|&a| a.to_owned()));

@@ -2,6 +2,8 @@
 //!
 //! These functions are for tests alone, so they panic with the sentence that says what is missing.
 
+pub mod schema;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use mintmark_service::{Launch, launch};
+use mintmark_service::{Ask, Launch, launch};
 
 use crate::config;
 
 /// Runs `evidence-vault sequencer` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "evidence-sequencer", default_ops_addr: "127.0.0.1:9188", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "evidence-sequencer", default_ops_addr: "127.0.0.1:9188", ask };
     launch(role, config::sequencer, mintmark_audit::sequencer::run)
 }

@@ -14,7 +14,7 @@ use mintmark_jobs::{Worker, WorkerConfig};
 use mintmark_objects::Store;
 use mintmark_rpc::GrpcEdge;
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Gate as HealthGate, Launch, Shutdown, StartError, launch};
+use mintmark_service::{Ask, Context, Gate as HealthGate, Launch, Shutdown, StartError, launch};
 use mintmark_wire::evidence::v1::GetVerifyingKeysResponse;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -34,8 +34,8 @@ const UPLOADS: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs `evidence-vault vault` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "evidence-vault", default_ops_addr: "127.0.0.1:9183", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "evidence-vault", default_ops_addr: "127.0.0.1:9183", ask };
     launch(role, VaultConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 
@@ -55,6 +55,7 @@ pub struct VaultService {
 /// A sentence when the trust bundle, the keys or a folder cannot be used, when the bucket keeps versions, or the port cannot
 /// be had.
 pub async fn build(config: VaultConfig, context: &Context) -> Result<VaultService, StartError> {
+    context.health.expect(&["grpc"]);
     let trust = TrustStore::load(&config.trust_bundle).map_err(|error| {
         StartError::new(format!("TRUST_BUNDLE_FILE {} cannot be used", config.trust_bundle.display()))
             .caused_by(error)
@@ -87,7 +88,7 @@ pub async fn build(config: VaultConfig, context: &Context) -> Result<VaultServic
         .bind(config.grpc_addr, context)
         .await?;
     let queue = WorkerConfig { lease: config.lease, ..WorkerConfig::default() };
-    let worker = Worker::new(pool, config.database, queue).grace(context.shutdown_grace);
+    let worker = Worker::new(pool, config.database, queue).ends_within(context.shutdown_grace);
     let lifecycle = Lifecycle::new(evidence, LifecycleConfig::every(config.retention_run));
     context.spawn("evidence-lifecycle", lifecycle.clone().run(context.shutdown.clone()));
     let worker = jobs::register(worker, lifecycle);

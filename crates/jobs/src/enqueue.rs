@@ -6,7 +6,7 @@ use mintmark_auth::Actor;
 use mintmark_fault::{Fault, Result};
 use mintmark_ids::{JobId, TenantId};
 use mintmark_service::telemetry;
-use tracing::Span;
+use tracing::Instrument;
 
 use crate::{JobKind, store};
 
@@ -46,6 +46,15 @@ async fn insert<K: JobKind>(
     at: Option<DateTime<Utc>>,
 ) -> Result<JobId> {
     let id = JobId::new();
+    // What the job's own span, of another process and perhaps of tomorrow, is a child of.
+    let span = tracing::info_span!(
+        "enqueue",
+        otel.name = format!("enqueue {}", K::NAME),
+        otel.kind = "producer",
+        job.id = %id,
+        job.kind = K::NAME,
+        tenant.id = %tenant,
+    );
     let new = store::NewJob {
         id: id.as_uuid(),
         kind: K::NAME,
@@ -54,8 +63,8 @@ async fn insert<K: JobKind>(
         payload: serde_json::to_value(payload).map_err(Fault::internal)?,
         max_attempts: i32::try_from(K::MAX_ATTEMPTS).map_err(Fault::internal)?,
         run_at: at,
-        trace_parent: telemetry::trace_parent(&Span::current()),
+        trace_parent: telemetry::trace_parent(&span),
     };
-    store::insert(conn, new).await?;
+    store::insert(conn, new).instrument(span).await?;
     Ok(id)
 }

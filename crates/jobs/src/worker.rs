@@ -20,6 +20,8 @@ use crate::{JobContext, JobFailure, JobKind, metrics, run, store, wake};
 
 /// What interrupted jobs may take to return and to be given back, after the grace.
 const DRAIN_TAIL: Duration = Duration::from_secs(6);
+/// What is left of a process's last seconds for whatever ends after its jobs: a twentieth.
+const LEFT_OVER: u32 = 20;
 
 /// How a worker works.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +47,7 @@ pub struct Worker {
     database: DbConfig,
     config: WorkerConfig,
     grace: Duration,
+    tail: Duration,
     backoff: Duration,
     handlers: HashMap<&'static str, ErasedHandler>,
     on_dead: HashMap<&'static str, ErasedHook>,
@@ -60,6 +63,7 @@ impl Worker {
             database,
             config,
             grace: Duration::from_secs(10),
+            tail: DRAIN_TAIL,
             backoff: Duration::from_secs(1),
             handlers: HashMap::new(),
             on_dead: HashMap::new(),
@@ -71,6 +75,14 @@ impl Worker {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Ends within `whole`, what a process may take to drain: running jobs go on for most of it, and in the rest those that
+    /// have not ended are interrupted and given back, so that another worker has them at once and not when a lease runs out.
+    #[must_use]
+    pub fn ends_within(mut self, whole: Duration) -> Self {
+        (self.grace, self.tail) = split(whole);
         self
     }
 
@@ -153,7 +165,7 @@ impl Worker {
         let mut hands =
             Hands { crew, kinds, config: self.config, home, running: JoinSet::new(), name: name() };
         hands.work(&shutdown, &wake).await;
-        hands.drain(self.grace).await;
+        hands.drain(self.grace, self.tail).await;
         Ok(())
     }
 }
@@ -212,13 +224,13 @@ impl Hands {
         store::claim(&mut conn, &self.kinds, limit, &self.name, self.config.lease).await
     }
 
-    async fn drain(&mut self, grace: Duration) {
+    async fn drain(&mut self, grace: Duration, tail: Duration) {
         if tokio::time::timeout(grace, self.all_ended()).await.is_ok() {
             return;
         }
         tracing::info!(jobs = self.running.len(), "interrupting the jobs that are still running");
         self.crew.interrupt.cancel();
-        if tokio::time::timeout(DRAIN_TAIL, self.all_ended()).await.is_err() {
+        if tokio::time::timeout(tail, self.all_ended()).await.is_err() {
             tracing::warn!(
                 jobs = self.running.len(),
                 "some jobs could not be given back; their leases run out"
@@ -235,4 +247,26 @@ impl Hands {
 fn name() -> String {
     let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
     format!("{}/{}", host.trim(), std::process::id())
+}
+
+/// Of the time that a process has to drain: how long jobs go on, and how long they may then take to be given back.
+fn split(whole: Duration) -> (Duration, Duration) {
+    let whole = whole - whole / LEFT_OVER;
+    let tail = DRAIN_TAIL.min(whole / 2);
+    (whole - tail, tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_leaves_time_to_give_jobs_back_before_the_process_is_cut_off() {
+        assert_eq!(split(Duration::from_secs(20)), (Duration::from_secs(13), Duration::from_secs(6)));
+        for seconds in 1..=600 {
+            let whole = Duration::from_secs(seconds);
+            let (grace, tail) = split(whole);
+            assert!(grace + tail < whole && tail >= whole / 20 * 9 || tail == DRAIN_TAIL, "{whole:?}");
+        }
+    }
 }

@@ -13,14 +13,16 @@ const DOMAIN: &[u8] = b"mintmark:batch-secret:v1\0";
 /// Bytes of a wrapped secret: nonce, ciphertext, tag.
 const WRAPPED_LEN: usize = NONCE_LEN + BatchSecret::LEN + MAX_TAG_LEN;
 
-/// The key that wraps batch secrets for the database. It lives outside Postgres and has an id, so that secrets can be
-/// re-wrapped under the next one.
+/// The key that wraps batch secrets for the database. It lives outside Postgres and has an id, which stands beside each secret that
+/// it wrapped, so that several can be known while one wraps.
 ///
 /// It does not print, copy or compare. Nonces are random: GCM allows 2^32 of them under one key, which is as many
 /// batches.
 pub struct CodeMasterKey {
     id: String,
     key: LessSafeKey,
+    /// Those that open what they wrapped, and wrap nothing: the one before this in a rotation, or the next.
+    known: Vec<CodeMasterKey>,
 }
 
 /// A batch secret as the database holds it.
@@ -38,7 +40,14 @@ impl CodeMasterKey {
     pub fn new(key_id: String, key: [u8; 32]) -> Self {
         let key = Zeroizing::new(key);
         let unbound = UnboundKey::new(&aead::AES_256_GCM, key.as_slice()).expect("AES-256 takes 32 bytes");
-        Self { id: key_id, key: LessSafeKey::new(unbound) }
+        Self { id: key_id, key: LessSafeKey::new(unbound), known: Vec::new() }
+    }
+
+    /// The same, which also opens what `other` wrapped.
+    #[must_use]
+    pub fn knowing(mut self, other: CodeMasterKey) -> Self {
+        self.known.push(other);
+        self
     }
 
     /// The id under which new secrets are wrapped.
@@ -77,6 +86,9 @@ impl CodeMasterKey {
         batch: BatchId,
     ) -> Result<BatchSecret, UnwrapError> {
         if wrapped.key_id != self.id {
+            if let Some(other) = self.known.iter().find(|other| other.id == wrapped.key_id) {
+                return other.unwrap(wrapped, tenant, batch);
+            }
             return Err(UnwrapError::Key { wanted: wrapped.key_id.clone(), have: self.id.clone() });
         }
         if wrapped.bytes.len() != WRAPPED_LEN {
@@ -115,7 +127,7 @@ pub enum UnwrapError {
     /// Another master key wrapped it.
     #[error(
         "this batch's secret is wrapped under the code master key `{wanted}`, and `{have}` is configured: \
-         configure that key, or re-wrap the batch"
+         give that key in CODE_MASTER_KEYS_KNOWN"
     )]
     Key {
         /// The id beside the wrapped secret.
@@ -206,6 +218,21 @@ mod tests {
 
         let other_bytes = CodeMasterKey::new("cmk-1".to_owned(), [8; 32]);
         assert_eq!(other_bytes.unwrap(&wrapped(), &tenant(), batch()).err(), Some(UnwrapError::Refused));
+    }
+
+    #[test]
+    fn unwrap_under_a_known_key_opens_and_wrap_uses_the_present_one_alone() {
+        let next = CodeMasterKey::new("cmk-2".to_owned(), [8; 32]).knowing(master());
+        let secret = next.unwrap(&wrapped(), &tenant(), batch()).unwrap();
+        assert_eq!(secret.bytes(), &std::array::from_fn(|index| index as u8));
+        let again = next.wrap(&secret, &tenant(), batch());
+        assert_eq!(again.key_id, "cmk-2");
+        let wanted = UnwrapError::Key { wanted: "cmk-2".to_owned(), have: "cmk-1".to_owned() };
+        assert_eq!(master().unwrap(&again, &tenant(), batch()).err(), Some(wanted));
+
+        let imposter = CodeMasterKey::new("cmk-1".to_owned(), [9; 32]);
+        let other = CodeMasterKey::new("cmk-2".to_owned(), [8; 32]).knowing(imposter);
+        assert_eq!(other.unwrap(&wrapped(), &tenant(), batch()).err(), Some(UnwrapError::Refused));
     }
 
     #[test]

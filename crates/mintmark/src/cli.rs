@@ -5,13 +5,41 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use mintmark_auth::scope;
 
+use crate::audit::ExportOptions;
+use crate::batch::BatchCommand;
+use crate::brand::BrandCommand;
+use crate::code::CodeCommand;
+use crate::completion::CompletionOptions;
+use crate::context::ContextCommand;
+use crate::dispute::DisputeCommand;
+use crate::evidence::EvidenceCommand;
+use crate::export::ExportCommand;
+use crate::job::JobCommand;
+use crate::key::KeyCommand;
+use crate::login::LoginOptions;
+use crate::preflight::PreflightArguments;
+use crate::product::ProductCommand;
+use crate::reach::{Paging, Reach};
+use crate::scan::ScanCommand;
+use crate::tenant::TenantCommand;
+use crate::user::UserCommand;
+
 /// An identity for every printed thing: run the platform, see what it does, operate it.
 #[derive(Parser)]
 #[command(name = "mintmark", version, max_term_width = 100)]
 pub struct Cli {
     /// The folder that holds everything the launcher makes: database, objects, keys, logs, addresses.
-    #[arg(long, global = true, default_value = ".mintmark", env = "MINTMARK_HOME")]
+    #[arg(
+        long,
+        global = true,
+        default_value = ".mintmark",
+        env = "MINTMARK_HOME",
+        help_heading = "Global options"
+    )]
     pub home: PathBuf,
+
+    #[command(flatten)]
+    pub reach: Reach,
 
     #[command(subcommand)]
     pub command: Command,
@@ -26,14 +54,66 @@ pub enum Command {
     Demo(DemoOptions),
     /// Run the four validation commands of the preflight auth contract against a running platform, each with its negatives.
     Contract,
-    /// Judge a PDF file by a policy and print the report as a table. Exits 0 for a pass (warnings or not), 1 for a fail, 2 where that could not be decided.
-    Preflight(PreflightFileOptions),
-    /// Check audit logs and proofs without a platform, or resume a log after a restore.
+    /// Judge a PDF file here by a policy and print the report as a table (exits 0 for a pass, warnings or not, 1 for a fail, 2 where that could not be decided), or have the platform do it.
+    Preflight(PreflightArguments),
+    /// Export a tenant's audit log; check logs and proofs without a platform; resume a log after a restore.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Make tokens.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Restart one service of the platform on this machine, after its keys or variables changed.
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Print the trust bundle of a folder with control-plane.pem, preflight-gateway.pem and console.pem: the public half of every key in them, and what each may sign.
+    TrustBundle(TrustBundleOptions),
+    /// Name the platforms that you work with, and choose one.
+    #[command(subcommand)]
+    Context(ContextCommand),
+    /// Get a session: made under the control token, or one that somebody gave you.
+    Login(LoginOptions),
+    /// Say who the session speaks for, and until when.
+    Session,
+    /// Forget the session that `mintmark login` kept.
+    Logout,
+    /// Tenants: create, list, show, update (control token).
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Brands: create, list, show, update how they look.
+    #[command(subcommand)]
+    Brand(BrandCommand),
+    /// Products of a brand: create, list, show, update.
+    #[command(subcommand)]
+    Product(ProductCommand),
+    /// Batches of codes: mint, watch, list, show, cancel, recall, see what happened.
+    #[command(subcommand)]
+    Batch(BatchCommand),
+    /// Single codes of a batch: list, reveal, recall.
+    #[command(subcommand)]
+    Code(CodeCommand),
+    /// Export packs for printers: make, list, show, cancel, download.
+    #[command(subcommand)]
+    Export(ExportCommand),
+    /// API keys: create, list, show, rotate, revoke.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// People of a tenant and their roles: list, show, grant, revoke.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Disputes, to which evidence belongs: open, list, show, close.
+    #[command(subcommand)]
+    Dispute(DisputeCommand),
+    /// Evidence: upload, list, show, download, hold, release, proofs of its erasure.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Work in the background: list, show, watch; what was given up: list, replay.
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Scans of a brand or a batch, in sums.
+    #[command(subcommand)]
+    Scan(ScanCommand),
+    /// Print what makes a shell complete `mintmark`: `source <(mintmark completion bash)`.
+    Completion(CompletionOptions),
 }
 
 /// Options of `mintmark up`.
@@ -57,42 +137,17 @@ pub struct DemoOptions {
     pub units: u64,
 }
 
-/// Options of `mintmark preflight`.
-#[derive(Args)]
-pub struct PreflightFileOptions {
-    /// The PDF file.
-    pub file: PathBuf,
-    /// A policy of ours by its id (a wrong one lists them), or a file with one as JSON.
-    #[arg(long, default_value = "digital-print")]
-    pub policy: String,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// What the product's trim size shall be: width and height in millimetres, for example 148x210.
-    #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = size)]
-    pub trim: Option<[f64; 2]>,
-    /// What its bleed shall be, in millimetres.
-    #[arg(long, value_name = "MM")]
-    pub bleed: Option<f64>,
-    /// How many pages it shall have.
-    #[arg(long)]
-    pub pages: Option<u32>,
-    /// Its product type, for processing steps in packaging.
-    #[arg(long)]
-    pub product_type: Option<String>,
-    /// How many times as large as its pages it is printed (large format).
-    #[arg(long)]
-    pub scaling_factor: Option<f64>,
-    /// From how many metres it is looked at (large format).
-    #[arg(long, value_name = "METRES")]
-    pub viewing_distance: Option<f64>,
-}
-
 /// What is done with audit logs.
 #[derive(Subcommand)]
 pub enum AuditCommand {
     /// Check exported logs, proofs of inclusion and consistency, checkpoints, and proofs of erasure, offline. Exits 0 if all hold, 1 if one does not, 2 where that could not be decided.
     Verify(VerifyOptions),
+    /// Print the public half of a key that signs a log's checkpoints, for `AUDIT_VERIFIER_KEYS_FILE`.
+    VerifierKey(VerifierKeyOptions),
+    /// Have the tenant's audit log written to a file, and fetch it (exports:read).
+    Export(ExportOptions),
+    /// List the exports of the tenant's audit log, newest first (exports:read).
+    Exports(Paging),
     /// Open a new log after a restore: its first entry names the checkpoint that was kept outside the database.
     Resume(ResumeOptions),
 }
@@ -112,9 +167,37 @@ pub struct VerifyOptions {
     /// A checkpoint that you kept from before, which the logs must continue. May be given several times.
     #[arg(long, value_name = "FILE")]
     pub kept: Vec<PathBuf>,
-    /// Print the outcome as JSON.
-    #[arg(long)]
-    pub json: bool,
+}
+
+/// Options of `mintmark audit verifier-key`.
+#[derive(Args)]
+pub struct VerifierKeyOptions {
+    /// The private key (PEM).
+    pub file: PathBuf,
+    /// The log's name, as `AUDIT_ORIGIN` has it.
+    #[arg(long, value_name = "ORIGIN")]
+    pub log: String,
+}
+
+/// What to do with services of the platform on this machine.
+#[derive(Subcommand)]
+pub enum ServiceCommand {
+    /// End each in good order and wait until it is back. It starts with the keys in `keys/` and the variables in `env/NAME.env` as they are now.
+    Restart {
+        /// Their names, as `mintmark up` prints them.
+        #[arg(required = true)]
+        services: Vec<String>,
+    },
+}
+
+/// Options of `mintmark trust-bundle`.
+#[derive(Args)]
+pub struct TrustBundleOptions {
+    /// The folder with the key files.
+    pub folder: PathBuf,
+    /// The bundle that is in force: its issuer, and the Envoys that it names, are kept.
+    #[arg(long, value_name = "FILE")]
+    pub like: Option<PathBuf>,
 }
 
 /// Options of `mintmark audit resume`.
@@ -132,14 +215,6 @@ pub enum AuditedService {
     EvidenceVault,
     /// The control plane.
     ControlPlane,
-}
-
-/// Reads `148x210`.
-fn size(text: &str) -> Result<[f64; 2], String> {
-    let parts = text
-        .split_once(['x', '×'])
-        .and_then(|(width, height)| Some([width.trim().parse().ok()?, height.trim().parse().ok()?]));
-    parts.ok_or_else(|| "give width and height in millimetres, for example 148x210".to_owned())
 }
 
 /// Tokens that can be made.

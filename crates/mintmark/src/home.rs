@@ -22,7 +22,9 @@ impl Home {
     pub fn open(root: &Path) -> Result<Self, Failure> {
         make_dir(root, 0o755)?;
         let root = root.canonicalize().doing(format_args!("find {}", root.display()))?;
-        for (folder, mode) in [("keys", 0o700), ("logs", 0o700), ("objects", 0o700)] {
+        for (folder, mode) in
+            [("keys", 0o700), ("logs", 0o700), ("objects", 0o700), ("env", 0o700), ("run", 0o700)]
+        {
             make_dir(&root.join(folder), mode)?;
         }
         Ok(Self { root })
@@ -83,6 +85,23 @@ impl Home {
             ))
         })?;
         Ok(file)
+    }
+
+    /// The variables that `env/{role}.env` adds to those of a service here, or puts in their place: `NAME=value`, one a line.
+    pub fn role_variables(&self, role: &str) -> Result<Vec<(String, String)>, Failure> {
+        let path = self.path("env").join(format!("{role}.env"));
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.doing(format_args!("read {}", path.display()))?,
+        };
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        lines
+            .map(|line| match line.split_once('=') {
+                Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+                // The line is not repeated: it may be a secret.
+                None => Err(Failure::new(format!("{} has a line that is not NAME=value", path.display()))),
+            })
+            .collect()
     }
 
     /// The variables of the last `dev.env`; empty when there is none.

@@ -73,22 +73,23 @@ pub(crate) struct BucketVariables {
 impl BucketVariables {
     pub(crate) fn read(reader: &mut Reader) -> Option<Self> {
         let app_env = reader.app_env();
-        let endpoint =
-            reader.optional("S3_ENDPOINT", "an s3:// store needs it: https://host[:port] as we reach it");
+        let endpoint = reader.optional("S3_ENDPOINT", "the object store as we reach it: https://host[:port]");
         let public_endpoint = reader.optional(
             "S3_PUBLIC_ENDPOINT",
             "the same store as others reach it, for download URLs; unset: S3_ENDPOINT",
         );
         let region = reader.string("S3_REGION", "us-east-1", "region of the s3:// store");
-        let access_key_id =
-            reader.optional("S3_ACCESS_KEY_ID", "an s3:// store needs it: id of the access key");
-        let secret_access_key =
-            reader.optional_secret("S3_SECRET_ACCESS_KEY", "an s3:// store needs it: the access key itself");
+        let access_key_id = reader
+            .optional("S3_ACCESS_KEY_ID", "id of the access key; no other source of credentials is asked");
+        let secret_access_key = reader.optional_secret("S3_SECRET_ACCESS_KEY", "the access key itself");
         let virtual_hosted = reader.boolean(
             "S3_VIRTUAL_HOSTED_STYLE",
             false,
             "true: the bucket stands in the host name; false: in the path",
         );
+        for name in ["S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] {
+            reader.needed_when(name, "a store or bucket is at s3");
+        }
         Some(Self {
             app_env,
             endpoint: endpoint?,

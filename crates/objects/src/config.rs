@@ -60,8 +60,9 @@ impl StoreConfig {
         );
         let key = reader.optional_secret(
             variables.key,
-            "signs download URLs of a file:// store, which needs it: 32 random bytes in base64",
+            "signs download URLs of a file:// store: 32 random bytes in base64",
         );
+        reader.needed_when(variables.key, "the store is a folder");
         // All are asked for, whatever the store, so that the list of variables does not depend on it.
         let bucket = BucketVariables::read(reader);
         let place = match url.as_deref() {

@@ -12,7 +12,7 @@ use mintmark_rpc::client::Ratelimit;
 use mintmark_rpc::{GrpcEdge, Target};
 use mintmark_service::network::Network;
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 use mintmark_web::{Edge, Limits};
 
 use crate::app::jobs::Jobs;
@@ -24,8 +24,8 @@ use crate::http::limits::Counted;
 use crate::http::{openapi, routes};
 
 /// Runs `preflight-gateway gateway` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "preflight-gateway", default_ops_addr: "127.0.0.1:9182", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "preflight-gateway", default_ops_addr: "127.0.0.1:9182", ask };
     launch(role, GatewayConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 
@@ -52,6 +52,7 @@ pub async fn build(config: GatewayConfig, context: &Context) -> Result<GatewaySe
     let reloaded = trust.clone();
     keep_fresh(context, "trust-bundle", move || reloaded.reload());
     let pool = Pool::new(&config.database, &context.home)?;
+    context.health.expect(&["http", "grpc"]);
     let gate = context.health.gate("postgres");
     context.spawn("preflight-database", pool.clone().watch(gate, context.shutdown.clone()));
     let jobs = Jobs::new(pool.clone(), Intake::open(&config.buckets)?, config.max_file_bytes);

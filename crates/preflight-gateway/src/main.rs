@@ -1,36 +1,20 @@
 //! `preflight-gateway gateway | worker | migrate`.
 
+mod arguments;
+
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 use mintmark_preflight_gateway::{gateway, migrate, worker};
 
-/// Preflight of print files. Each command reads its configuration from the environment.
-#[derive(Parser)]
-#[command(name = "preflight-gateway", version)]
-struct Arguments {
-    #[command(subcommand)]
-    role: Role,
-    /// Only check the configuration: exit 0 or 64.
-    #[arg(long, global = true)]
-    check_config: bool,
-}
-
-#[derive(Subcommand)]
-enum Role {
-    /// Answer requests.
-    Gateway,
-    /// Work on jobs.
-    Worker,
-    /// Bring the database up to date.
-    Migrate,
-}
+use arguments::{Arguments, Role};
 
 fn main() -> ExitCode {
-    let Arguments { role, check_config } = Arguments::parse();
-    match role {
-        Role::Gateway => gateway::run(check_config),
-        Role::Worker => worker::run(check_config),
-        Role::Migrate => migrate::run(check_config),
+    let arguments = Arguments::parse();
+    let ask = arguments.ask();
+    match arguments.role {
+        Role::Gateway => gateway::run(ask),
+        Role::Worker => worker::run(ask),
+        Role::Migrate => migrate::run(ask),
     }
 }

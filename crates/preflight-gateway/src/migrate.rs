@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 
 use crate::config::MigrateConfig;
 
@@ -11,9 +11,9 @@ use crate::config::MigrateConfig;
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/preflight-gateway");
 
 /// Runs `preflight-gateway migrate` to its end.
-pub fn run(check_config: bool) -> ExitCode {
+pub fn run(ask: Ask) -> ExitCode {
     // Port 0: the roles that may be running beside it have the ordinary ports.
-    let role = Launch { name: "preflight-migrate", default_ops_addr: "127.0.0.1:0", check_config };
+    let role = Launch { name: "preflight-migrate", default_ops_addr: "127.0.0.1:0", ask };
     launch(role, MigrateConfig::read, migrate)
 }
 

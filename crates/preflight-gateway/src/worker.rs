@@ -6,7 +6,7 @@ use mintmark_db::Pool;
 use mintmark_jobs::{Worker, WorkerConfig as QueueConfig};
 use mintmark_objects::Intake;
 use mintmark_service::telemetry;
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 use opentelemetry::KeyValue;
 
 use crate::config::WorkerConfig;
@@ -14,8 +14,8 @@ use crate::engine::Engine;
 use crate::jobs::{JobDeps, register};
 
 /// Runs `preflight-gateway worker` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "preflight-worker", default_ops_addr: "127.0.0.1:9187", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "preflight-worker", default_ops_addr: "127.0.0.1:9187", ask };
     launch(role, WorkerConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 
@@ -43,7 +43,7 @@ pub async fn build(config: WorkerConfig, context: &Context) -> Result<WorkerServ
         engine,
     };
     let queue = QueueConfig { concurrency: config.workers, lease: config.lease, ..QueueConfig::default() };
-    let worker = Worker::new(pool, config.database, queue).grace(context.shutdown_grace);
+    let worker = Worker::new(pool, config.database, queue).ends_within(context.shutdown_grace);
     Ok(WorkerService { worker: register(worker, deps), context: context.clone() })
 }
 

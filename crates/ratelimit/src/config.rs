@@ -37,8 +37,8 @@ pub struct RatelimitConfig {
 pub struct EnvoyConfig {
     /// What their descriptors mean.
     pub rules: PathBuf,
-    /// Who they are.
-    pub credentials: EnvoyCredentials,
+    /// Who they are, by static credentials. Where connections are over TLS the trust bundle may name others by certificates.
+    pub credentials: Option<EnvoyCredentials>,
 }
 
 impl RatelimitConfig {
@@ -51,8 +51,10 @@ impl RatelimitConfig {
             "127.0.0.1:9084",
             "where decisions are asked for",
         );
-        let trust_bundle =
-            reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
+        let trust_bundle = reader.path(
+            "TRUST_BUNDLE_FILE",
+            "keys of the services, and what each of them may grant; reloaded when it changes",
+        );
         let enabled = enabled(reader, app_env);
         let limits = limits(reader);
         let fail_mode = FailMode::read(reader, app_env);
@@ -80,32 +82,48 @@ impl RatelimitConfig {
 }
 
 fn limits(reader: &mut Reader) -> Option<Limits> {
-    let window = reader.seconds("RATE_LIMIT_WINDOW_SEC", 60, 1..=86_400, "length of a window, in seconds");
+    let window = reader.seconds(
+        "RATE_LIMIT_WINDOW_SEC",
+        60,
+        1..=86_400,
+        "length of a window of the limits; the same for the limiter and whoever asks it",
+    );
     let mut limit = |name, default, about| reader.number(name, default, 1..=1_000_000_000_u64, about);
-    let free = limit("RATE_LIMIT_MAX_FREE", 100, "requests in a window for the tier free");
+    let free = limit(
+        "RATE_LIMIT_MAX_FREE",
+        100,
+        "requests in a window for the tier free, and at an edge with credentials that do not verify, from one /24 or /48",
+    );
     let pro = limit("RATE_LIMIT_MAX_PRO", 1_000, "requests in a window for the tier pro");
     let enterprise =
         limit("RATE_LIMIT_MAX_ENTERPRISE", 10_000, "requests in a window for the tier enterprise");
     Some(Limits { window: window?, free: free?, pro: pro?, enterprise: enterprise? })
 }
 
-/// Both or neither: without a credential nobody is answered, and without rules nothing is limited.
+/// Both or neither: without a credential nobody is answered, unless certificates say who asks; without rules nothing is
+/// limited.
 fn envoy(reader: &mut Reader) -> Option<Option<EnvoyConfig>> {
     let about = "JSON file that says what the descriptors of Envoys mean; read again each second";
     let rules = reader.optional_path("RATE_LIMIT_ENVOY_FILE", about);
     let about = "who may ask for Envoys: `domain=sha256[,sha256]`, separated by `;`, of what `mintmark token envoy` makes";
     let credentials = reader.optional("RATE_LIMIT_ENVOY_CREDENTIALS", about);
+    reader.needed_when("RATE_LIMIT_ENVOY_FILE", "RATE_LIMIT_ENVOY_CREDENTIALS is set");
+    reader.needed_when("RATE_LIMIT_ENVOY_CREDENTIALS", "RATE_LIMIT_ENVOY_FILE is set, TLS_CERT_FILE is not");
     match (rules?, credentials?) {
         (Some(rules), Some(text)) => match EnvoyCredentials::parse(&text) {
-            Ok(credentials) => Some(Some(EnvoyConfig { rules, credentials })),
+            Ok(credentials) => Some(Some(EnvoyConfig { rules, credentials: Some(credentials) })),
             Err(error) => {
                 reader.problem("RATE_LIMIT_ENVOY_CREDENTIALS", error.to_string());
                 None
             }
         },
         (None, None) => Some(None),
+        (Some(rules), None) if reader.is_mutual() => Some(Some(EnvoyConfig { rules, credentials: None })),
         (Some(_), None) => {
-            reader.problem("RATE_LIMIT_ENVOY_CREDENTIALS", "is missing, and RATE_LIMIT_ENVOY_FILE is set");
+            reader.problem(
+                "RATE_LIMIT_ENVOY_CREDENTIALS",
+                "is missing, and RATE_LIMIT_ENVOY_FILE is set: without it an Envoy needs a client certificate, and TLS_CERT_FILE is not set",
+            );
             None
         }
         (None, Some(_)) => {
@@ -190,6 +208,8 @@ mod tests {
             let said = read(pairs).err().unwrap_or_else(|| panic!("{pairs:?} was accepted"));
             assert!(said.starts_with(variable) && !said.contains("hunter2"), "{pairs:?}: {said}");
         }
+        let certified = [("RATE_LIMIT_ENVOY_FILE", "/rules.json"), ("TLS_CERT_FILE", "/tls.crt")];
+        assert!(read(&certified).unwrap().envoy.unwrap().credentials.is_none(), "certificates will do");
         read(&[("RATE_LIMIT_REDIS_URL", "rediss://redis.example:6379")]).unwrap();
         read(&[("APP_ENV", "development"), ("RATE_LIMIT_REDIS_URL", "redis://redis.example")]).unwrap();
         let open = read(&[("RATE_LIMIT_FAIL_OPEN", "true")]).unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use mintmark_auth::{ServiceVerifier, TrustStore, audience};
 use mintmark_rpc::{GrpcEdge, Running};
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 
 use crate::app::envoy::{EnvoyLimiter, RuleStore};
 use crate::app::limiter::Limiter;
@@ -21,8 +21,8 @@ use crate::grpc::{EnvoyRpc, RatelimitRpc};
 use crate::store::Counters;
 
 /// Runs the service until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let service = Launch { name: "ratelimit", default_ops_addr: "127.0.0.1:9184", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let service = Launch { name: "ratelimit", default_ops_addr: "127.0.0.1:9184", ask };
     launch(service, RatelimitConfig::read, async |config, context| {
         build(config, &context).await?.serve().await
     })
@@ -49,14 +49,14 @@ pub async fn build(config: RatelimitConfig, context: &Context) -> Result<Ratelim
     config.fail_mode.announce(context.app_env);
     let counters = Counters::new(&config.redis, context)?;
     let limiter = Limiter::new(&config, counters);
-    let verifier = ServiceVerifier::new(trust, audience::RATELIMIT);
+    let verifier = ServiceVerifier::new(trust.clone(), audience::RATELIMIT);
     let mut edge = GrpcEdge::new(context.name, RatelimitRpc::METHODS.to_vec(), verifier)
         .configured_by("RATELIMIT_GRPC_ADDR")
         .spans_where_exported()
         .add(RatelimitRpc::server(limiter.clone()))
         .reflection(mintmark_wire::DESCRIPTOR_SET);
     if let Some(envoy) = config.envoy {
-        edge = answer_envoys(edge, envoy, limiter, context)?;
+        edge = answer_envoys(edge, envoy, trust, limiter, context)?;
     }
     let running = edge.bind(config.grpc_addr, context).await?;
     Ok(RatelimitService { addr: running.addr, running })
@@ -65,6 +65,7 @@ pub async fn build(config: RatelimitConfig, context: &Context) -> Result<Ratelim
 fn answer_envoys(
     edge: GrpcEdge,
     config: EnvoyConfig,
+    trust: TrustStore,
     limiter: Limiter,
     context: &Context,
 ) -> Result<GrpcEdge, StartError> {
@@ -75,8 +76,13 @@ fn answer_envoys(
     let rules = Arc::new(rules);
     let reloaded = Arc::clone(&rules);
     keep_fresh(context, "envoy-rules", move || reloaded.reload());
+    let edge = match credentials {
+        Some(credentials) => edge.admit(EnvoyRpc::PATH, move |presented| credentials.verify(presented)),
+        None => edge,
+    };
+    // Nobody shows a certificate where connections are in the clear.
     Ok(edge
-        .admit(EnvoyRpc::PATH, move |presented| credentials.verify(presented))
+        .admit_certificates(EnvoyRpc::PATH, move |certificate| trust.envoy(certificate))
         .add(EnvoyRpc::server(EnvoyLimiter::new(limiter, rules))))
 }
 

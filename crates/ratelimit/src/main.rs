@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use mintmark_service::Ask;
 
 /// A decision makes a few dozen small allocations.
 #[global_allocator]
@@ -15,8 +16,12 @@ struct Arguments {
     /// Only check the configuration: exit 0 or 64.
     #[arg(long)]
     check_config: bool,
+    /// Only print which variables are read, as JSON; docs/configuration.md is made of it.
+    #[arg(long)]
+    describe_config: bool,
 }
 
 fn main() -> ExitCode {
-    mintmark_ratelimit::run(Arguments::parse().check_config)
+    let Arguments { check_config, describe_config } = Arguments::parse();
+    mintmark_ratelimit::run(Ask::from_options(check_config, describe_config))
 }

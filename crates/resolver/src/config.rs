@@ -36,7 +36,11 @@ impl ScanConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
         let http_addr = reader.addr("SCAN_HTTP_ADDR", "127.0.0.1:8081", "where scans are answered");
-        let database = DbConfig::read(reader, "SCAN_DATABASE_URL");
+        let database = DbConfig::read(
+            reader,
+            "SCAN_DATABASE_URL",
+            "the resolver's Postgres database, as the login resolver_scan",
+        );
         let connections = reader.number(
             "SCAN_DATABASE_CONNECTIONS",
             4,
@@ -94,10 +98,16 @@ impl DirectoryConfig {
             "127.0.0.1:9081",
             "where the control plane publishes",
         );
-        let database = DbConfig::read(reader, "DIRECTORY_DATABASE_URL");
+        let database = DbConfig::read(
+            reader,
+            "DIRECTORY_DATABASE_URL",
+            "the resolver's Postgres database, as the login resolver_directory",
+        );
         let peppers = peppers(reader);
-        let trust_bundle =
-            reader.path("TRUST_BUNDLE_FILE", "keys of the services, and what each of them may grant");
+        let trust_bundle = reader.path(
+            "TRUST_BUNDLE_FILE",
+            "keys of the services, and what each of them may grant; reloaded when it changes",
+        );
         let scan_retention_days = reader.number(
             "RETENTION_TTL_SCANS_DAYS",
             90,
@@ -123,7 +133,11 @@ pub struct MigrateConfig {
 impl MigrateConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
-        let database = DbConfig::read(reader, "RESOLVER_MIGRATION_DATABASE_URL")?;
+        let database = DbConfig::read(
+            reader,
+            "RESOLVER_MIGRATION_DATABASE_URL",
+            "the resolver's Postgres database, as the login resolver_owner",
+        )?;
         Some(MigrateConfig { database: database.named("resolver-migrate") })
     }
 }

@@ -7,7 +7,7 @@ use mintmark_auth::{ServiceVerifier, TrustStore, audience};
 use mintmark_db::{Pool, RawPool};
 use mintmark_rpc::{GrpcEdge, Running};
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 
 use crate::app::directory::Directory;
 use crate::app::metrics::PublishMetrics;
@@ -17,8 +17,8 @@ use crate::config::DirectoryConfig;
 use crate::grpc::DirectoryRpc;
 
 /// Runs `resolver directory` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "resolver-directory", default_ops_addr: "127.0.0.1:9186", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "resolver-directory", default_ops_addr: "127.0.0.1:9186", ask };
     launch(role, DirectoryConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mintmark_service::reload::keep_fresh;
-use mintmark_service::{Context, Launch, StartError, launch};
+use mintmark_service::{Ask, Context, Launch, StartError, launch};
 use mintmark_web::{Edge, Running};
 
 use crate::app::bots::Bots;
@@ -27,8 +27,8 @@ use crate::store::scan::ScanStore;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Runs `resolver scan` until it is told to end.
-pub fn run(check_config: bool) -> ExitCode {
-    let role = Launch { name: "resolver-scan", default_ops_addr: "127.0.0.1:9181", check_config };
+pub fn run(ask: Ask) -> ExitCode {
+    let role = Launch { name: "resolver-scan", default_ops_addr: "127.0.0.1:9181", ask };
     launch(role, ScanConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 

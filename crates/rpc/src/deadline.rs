@@ -13,11 +13,16 @@ const HEAD_START: Duration = Duration::from_millis(100);
 /// The time until a call must have begun to answer. A stream's body is not bounded by it: when its caller gives up,
 /// the stream is reset and dropped.
 pub(crate) fn of(headers: &HeaderMap) -> Duration {
-    let Some(asked) = headers.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?)) else {
+    let Some(asked) = asked(headers) else {
         return LONGEST;
     };
     let head_start = HEAD_START.min(asked / 10);
     asked.saturating_sub(head_start).min(LONGEST)
+}
+
+/// The time that the caller gives the call.
+pub(crate) fn asked(headers: &HeaderMap) -> Option<Duration> {
+    headers.get("grpc-timeout").and_then(|value| parse(value.to_str().ok()?))
 }
 
 /// `TimeoutValue TimeoutUnit` of the gRPC over HTTP/2 specification: at most eight digits and one unit.

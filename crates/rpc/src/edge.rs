@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use mintmark_auth::ServiceVerifier;
+use mintmark_auth::{ClientCertificate, ServiceVerifier};
 use mintmark_service::{Context, Gate, StartError, listen, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -25,6 +25,7 @@ use crate::health::Reported;
 use crate::observe::Durations;
 use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, split};
+use crate::saturation;
 use crate::secure::incoming;
 
 /// Calls that run at once, streams included; more are told to come back.
@@ -119,6 +120,17 @@ impl GrpcEdge {
         self
     }
 
+    /// Serves the method at `path` to whoever shows a client certificate that `verify` knows, brings no credential, and is no
+    /// service of ours; what it proves is left in the request's extensions. Beside [`GrpcEdge::admit`] or instead of it.
+    pub fn admit_certificates<C: Clone + Send + Sync + 'static>(
+        mut self,
+        path: &'static str,
+        verify: impl Fn(&ClientCertificate) -> Option<C> + Send + Sync + 'static,
+    ) -> Self {
+        self.own.add_certificates(path, verify);
+        self
+    }
+
     /// Serves a method that has a row to the scope of this row too. Refusals name the scope of the first one.
     pub fn also(mut self, rows: &[Rpc]) -> Self {
         self.also.extend_from_slice(rows);
@@ -170,13 +182,15 @@ impl GrpcEdge {
         let reported = Reported::new(reporter, self.services().into_iter(), context.health.clone());
         // A watcher that comes before the first look at the gates must not read SERVING.
         reported.report(false).await;
+        let places = Arc::new(Semaphore::new(self.calls));
+        saturation::observe(&places, self.calls);
         let shared = Arc::new(Shared {
             name: self.name,
             table: Table::new(&self.rows, self.own.paths()),
             own: self.own,
             also: self.also,
             verifier: self.verifier,
-            places: Arc::new(Semaphore::new(self.calls)),
+            places,
             closing: closing.clone(),
             durations: Durations::new(),
             long: self.long,

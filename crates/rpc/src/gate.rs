@@ -20,7 +20,7 @@ use tower::{Layer, Service};
 use tracing::{Instrument, Span};
 
 use crate::observe::{self, Call, Durations};
-use crate::own::OwnMethods;
+use crate::own::{OwnMethods, Presented};
 use crate::row::{Rpc, Table, Target};
 use crate::secure::Peer;
 use crate::{deadline, status};
@@ -60,12 +60,20 @@ pub(crate) struct Shared {
 impl Shared {
     /// Authenticates, authorises and leaves the caller in the extensions. The token never goes further than this.
     fn admit(&self, target: &Target, request: &mut Request<Body>, call: &mut Call) -> Result<(), Fault> {
+        let came_with_one = request.headers().contains_key(AUTHORIZATION);
         let presented = take_bearer(request.headers_mut());
         let rpc = match target {
             Target::Open(_) => return Ok(()),
             Target::Row(rpc) => Some(rpc),
             Target::Own(path) => {
-                let known = presented.is_some_and(|it| self.own.admits(path, &it, request.extensions_mut()));
+                let peer = request.extensions().get::<Option<Peer>>().cloned().flatten();
+                let presented = match (&presented, peer.as_ref().and_then(Peer::stranger)) {
+                    (Some(bearer), _) => Some(Presented::Bearer(bearer)),
+                    // A credential that is none hides behind no certificate.
+                    (None, Some(certificate)) if !came_with_one => Some(Presented::Certificate(certificate)),
+                    (None, _) => None,
+                };
+                let known = presented.is_some_and(|it| self.own.admits(path, it, request.extensions_mut()));
                 return if known { self.take_place(call) } else { Err(Fault::unauthenticated()) };
             }
             Target::Unknown => None,

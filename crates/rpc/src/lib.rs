@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod breaker;
+mod callee;
 pub mod client;
 mod deadline;
 mod edge;
@@ -10,13 +11,16 @@ mod observe;
 mod outgoing;
 mod own;
 mod propagation;
+mod replicas;
 mod row;
+mod saturation;
 mod secure;
 mod status;
 
 pub use edge::{GrpcEdge, Running};
 pub use gate::caller;
-pub use outgoing::{OutgoingToken, authorized, connect, connect_lazy};
+pub use outgoing::{OutgoingToken, authorized, connect_lazy};
+pub use replicas::names::Names;
 pub use row::Rpc;
 pub use secure::Target;
 pub use status::{DOMAIN, fault_of, over_limit, status, unreadable};

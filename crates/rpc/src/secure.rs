@@ -4,6 +4,6 @@ mod connect;
 mod incoming;
 mod target;
 
-pub(crate) use connect::connector;
+pub(crate) use connect::{connector, secured};
 pub(crate) use incoming::{Peer, incoming};
 pub use target::Target;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::{AppEnv, Reader};
+use crate::config::{AppEnv, Reader, Variable};
 use crate::telemetry::LogFilter;
 use crate::tls::TlsFiles;
 use crate::{Context, StartError};
@@ -23,8 +23,31 @@ pub struct Launch {
     pub name: &'static str,
     /// Default of `OPS_ADDR`.
     pub default_ops_addr: &'static str,
-    /// Only check the configuration, as `--check-config` asks.
-    pub check_config: bool,
+    /// Whether it is to run at all.
+    pub ask: Ask,
+}
+
+/// What a program is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// To run.
+    Run,
+    /// To say whether its configuration is complete and sound: `--check-config`.
+    CheckConfig,
+    /// To print which variables it reads, whatever their values, as JSON: `--describe-config`.
+    DescribeConfig,
+}
+
+impl Ask {
+    /// What the two options ask for.
+    #[must_use]
+    pub fn from_options(check_config: bool, describe_config: bool) -> Self {
+        match (describe_config, check_config) {
+            (true, _) => Self::DescribeConfig,
+            (false, true) => Self::CheckConfig,
+            (false, false) => Self::Run,
+        }
+    }
 }
 
 /// The configuration that every service has.
@@ -89,12 +112,21 @@ impl Standard {
 /// All of the configuration is parsed before anything binds; problems are printed together and the exit code is 64.
 /// Then: telemetry, operations port, `serve`. SIGTERM and SIGINT request the end; `serve` has `SHUTDOWN_GRACE_SECS` to
 /// return. Exit code 0 when it did, 1 when it failed or the time was exceeded (or a second signal came).
-pub fn launch<C, F, Fut>(launch: Launch, parse: impl FnOnce(&mut Reader) -> Option<C>, serve: F) -> ExitCode
+///
+/// `parse` asks for every variable, whatever the values of others are: only so can they be described. What is described is
+/// what it asks an empty environment for; a check, and every start of a debug build, refuses what it asked for beyond that.
+pub fn launch<C, F, Fut>(launch: Launch, parse: impl Fn(&mut Reader) -> Option<C>, serve: F) -> ExitCode
 where
     F: FnOnce(C, Context) -> Fut,
     Fut: Future<Output = Result<(), StartError>>,
 {
     crate::install_crypto();
+    if launch.ask == Ask::DescribeConfig {
+        let variables: Vec<_> = description(&launch, &parse).iter().map(Variable::json).collect();
+        let text = serde_json::json!({ "role": launch.name, "variables": variables });
+        say(std::io::stdout(), &format!("{text:#}"));
+        return ExitCode::SUCCESS;
+    }
     let (standard, config) = match configuration(Reader::process(), &launch, parse) {
         Ok(parsed) => parsed,
         Err(errors) => {
@@ -102,7 +134,7 @@ where
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    if launch.check_config {
+    if launch.ask == Ask::CheckConfig {
         say(std::io::stdout(), "configuration ok");
         return ExitCode::SUCCESS;
     }
@@ -128,11 +160,28 @@ where
 fn configuration<C>(
     mut reader: Reader,
     launch: &Launch,
-    parse: impl FnOnce(&mut Reader) -> Option<C>,
+    parse: impl Fn(&mut Reader) -> Option<C>,
 ) -> Result<(Standard, C), crate::config::ConfigErrors> {
     let standard = Standard::read(&mut reader, launch.default_ops_addr);
     let config = parse(&mut reader);
+    // Where it runs in earnest, this mistake is no reason to stay away.
+    if launch.ask == Ask::CheckConfig || cfg!(debug_assertions) {
+        let known = description(launch, &parse);
+        let asked = reader.described().iter().map(|variable| variable.name);
+        let unknown: Vec<_> = asked.filter(|name| known.iter().all(|known| known.name != *name)).collect();
+        for name in unknown {
+            reader.problem(name, "is not in the description of the configuration: report this as a bug");
+        }
+    }
     reader.finish(standard.zip(config))
+}
+
+/// Every variable that is read.
+fn description<C>(launch: &Launch, parse: impl Fn(&mut Reader) -> Option<C>) -> Vec<Variable> {
+    let mut reader = Reader::from_pairs::<&str, &str>([]);
+    let _standard = Standard::read(&mut reader, launch.default_ops_addr);
+    let _config = parse(&mut reader);
+    reader.described().to_vec()
 }
 
 fn say(mut to: impl Write, text: &str) {
@@ -144,7 +193,8 @@ fn say(mut to: impl Write, text: &str) {
 mod tests {
     use super::*;
 
-    const LAUNCH: Launch = Launch { name: "example", default_ops_addr: "127.0.0.1:9180", check_config: true };
+    const LAUNCH: Launch =
+        Launch { name: "example", default_ops_addr: "127.0.0.1:9180", ask: Ask::CheckConfig };
 
     #[test]
     fn configuration_with_several_mistakes_names_each_once() {
@@ -177,6 +227,41 @@ mod tests {
             "APP_ENV: \"staging\" is not an environment: write production, development or test\n"
         ));
         assert!(text.contains("SHUTDOWN_GRACE_SECS: \"0\" is not a number from 1 to 600"), "{text}");
+    }
+
+    #[test]
+    fn configuration_that_is_read_in_a_branch_alone_is_a_mistake_of_ours() {
+        let parse = |reader: &mut Reader| {
+            let fast = reader.boolean("EXAMPLE_FAST", false, "whether it is fast")?;
+            if fast { reader.secret("EXAMPLE_KEY", "a key").map(|_| ()) } else { Some(()) }
+        };
+        configuration(Reader::from_pairs::<&str, &str>([]), &LAUNCH, parse).unwrap();
+        let reader = Reader::from_pairs([("EXAMPLE_FAST", "true"), ("EXAMPLE_KEY", "k")]);
+        let errors = configuration(reader, &LAUNCH, parse).err().unwrap();
+        assert!(errors.to_string().starts_with("EXAMPLE_KEY: is not in the description"), "{errors}");
+    }
+
+    #[test]
+    fn description_says_form_need_and_secrecy() {
+        let parse = |reader: &mut Reader| {
+            let limit = reader.number("EXAMPLE_MAX_BYTES", 5, 1..=9, "the most");
+            let key = reader.optional_secret("EXAMPLE_KEY", "a key");
+            reader.needed_when("EXAMPLE_KEY", "the moon is full");
+            let file = reader.secret_path("EXAMPLE_KEY_FILE", "a key in a file");
+            Some((limit?, key?, file?))
+        };
+        let variables: Vec<_> = description(&LAUNCH, parse).iter().map(Variable::json).collect();
+        let [.., limit, key, file] = variables.as_slice() else { panic!("{variables:?}") };
+        assert_eq!(
+            limit,
+            &serde_json::json!({
+                "name": "EXAMPLE_MAX_BYTES", "default": "5", "form": "1 to 9 bytes", "needed": "never", "when": null,
+                "secret": null, "about": "the most",
+            })
+        );
+        assert_eq!((&key["needed"], &key["when"]), (&"when".into(), &"the moon is full".into()));
+        assert_eq!((&key["secret"], &file["secret"]), (&"value".into(), &"file".into()));
+        assert_eq!((&file["needed"], &file["form"]), (&"always".into(), &"path".into()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub mod tls;
 pub use background::spawn_background;
 pub use context::{Context, spawn_named};
 pub use health::{Gate, Health};
-pub use launch::{Launch, Standard, launch};
+pub use launch::{Ask, Launch, Standard, launch};
 pub use listen::listen;
 pub use shutdown::Shutdown;
 pub use start_error::StartError;

@@ -3,10 +3,15 @@
 //! A certificate names its service by the DNS name `<service>.mintmark.internal` among its alternative names: that name is
 //! what the other end checks, whatever address it dialled, so a certificate of another service opens nothing.
 
+mod expiry;
+mod names;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
+use opentelemetry::KeyValue;
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
@@ -15,6 +20,9 @@ use rustls::server::{NoServerSessionStorage, ParsedCertificate, VerifierBuilderE
 use rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 
 use crate::config::Reader;
+use crate::telemetry;
+
+pub use names::{AlternativeNames, alternative_names};
 
 /// What a service's name stands before in a certificate.
 pub const ZONE: &str = "mintmark.internal";
@@ -44,12 +52,18 @@ impl TlsFiles {
             CERTIFICATE,
             "certificate chain (PEM) that this service presents to others; reloaded when it changes",
         );
-        let key =
-            reader.optional_path(KEY, "the certificate's private key (PEM); reloaded with the certificate");
+        let key = reader
+            .optional_secret_path(KEY, "the certificate's private key (PEM); reloaded with the certificate");
         let authority = reader.optional_path(
             AUTHORITY,
             "authorities (PEM) that the certificates of other services must come from; reloaded when they change",
         );
+        for name in [CERTIFICATE, KEY, AUTHORITY] {
+            reader.needed_when(
+                name,
+                "another of the three is set, or, in production, this service answers or calls other machines over gRPC",
+            );
+        }
         match (certificate?, key?, authority?) {
             (Some(certificate), Some(key), Some(authority)) => {
                 Some(Some(Self { certificate, key, authority }))
@@ -115,7 +129,12 @@ struct Loaded {
     texts: [Vec<u8>; 3],
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
+    /// When our chain ends and when the first of the authorities does, since 1970.
+    ends: [Option<Duration>; 2],
 }
+
+/// What the metric calls them.
+const ENDING: [&str; 2] = ["own", "authority"];
 
 impl Tls {
     /// Loads the files.
@@ -139,6 +158,26 @@ impl Tls {
             *current = loaded;
         }
         Ok(changed)
+    }
+
+    /// Shows on a gauge how long the certificates in force will still do.
+    pub(crate) fn observe_expiry(&self) {
+        let of = Arc::downgrade(&self.0);
+        telemetry::meter()
+            .f64_observable_gauge("tls.certificate.remaining")
+            .with_unit("s")
+            .with_description("Time until the first certificate ends: of our own chain, of the authorities")
+            .with_callback(move |gauge| {
+                let Some(inner) = of.upgrade() else { return };
+                let ends = inner.current.read().unwrap_or_else(PoisonError::into_inner).ends;
+                for (which, end) in ENDING.into_iter().zip(ends) {
+                    if let Some(end) = end {
+                        let left = expiry::seconds_until(end, SystemTime::now());
+                        gauge.observe(left, &[KeyValue::new("certificate", which)]);
+                    }
+                }
+            })
+            .build();
     }
 
     /// How this service answers connections: whoever comes must present a certificate of the authority.
@@ -178,6 +217,7 @@ impl Loaded {
         let key_text = read(KEY, &files.key)?;
         let key =
             PrivateKeyDer::from_pem_slice(&key_text).map_err(|cause| unreadable(KEY, &files.key, cause))?;
+        let ends = [expiry::first_end(&chain), expiry::first_end(&authorities)];
         let mut roots = RootCertStore::empty();
         for authority in authorities {
             roots.add(authority)?;
@@ -201,7 +241,7 @@ impl Loaded {
         client.alpn_protocols = vec![ALPN.to_vec()];
         client.resumption = Resumption::disabled();
         let texts = [chain_text, key_text, authority_text];
-        Ok(Self { texts, server: Arc::new(server), client: Arc::new(client) })
+        Ok(Self { texts, server: Arc::new(server), client: Arc::new(client), ends })
     }
 }
 

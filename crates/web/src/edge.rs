@@ -11,6 +11,7 @@ use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, HttpServer
 use bytes::Bytes;
 use mintmark_ids::TenantId;
 use mintmark_service::{Context, StartError, telemetry};
+use tokio::runtime::Handle;
 use utoipa::openapi::OpenApi;
 
 use crate::body::BodyLimit;
@@ -197,7 +198,7 @@ impl Edge {
         let failed = |error| StartError::new(format!("{variable} {addr} cannot be served")).caused_by(error);
         self.check()?;
         let workers = self.workers;
-        let plan = Arc::new(self.plan());
+        let plan = Arc::new(self.plan(context.home.clone()));
         let listener = mintmark_service::listen(variable, addr)?;
         let bound = listener.local_addr().map_err(failed)?;
         let server = HttpServer::new(move || {
@@ -232,7 +233,7 @@ impl Edge {
         Ok(())
     }
 
-    fn plan(self) -> Plan {
+    fn plan(self, home: Handle) -> Plan {
         let about = "Time from a request's head to its answer's head.";
         let shared = Arc::new(Shared {
             service: self.name,
@@ -242,7 +243,9 @@ impl Edge {
             deadline: self.deadline,
             headers: self.headers,
             spans_where_followed: self.spans_where_followed,
+            home,
             duration: telemetry::seconds_histogram("http.server.request.duration", about),
+            active: pipeline::Active::observed(),
         });
         let mut paths: Vec<(&'static str, Vec<Route>)> = Vec::new();
         for route in self.routes {

@@ -1,5 +1,6 @@
 //! The stages that every request passes, on its way in and out.
 
+mod active;
 mod gate;
 mod limit;
 mod observe;
@@ -19,8 +20,10 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures::FutureExt;
 use mintmark_fault::{Fault, Kind};
 use opentelemetry::metrics::Histogram;
+use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
 
+pub(crate) use active::Active;
 pub(crate) use gate::bearer;
 pub(crate) use limit::Counting;
 pub use request_id::RequestId;
@@ -44,6 +47,9 @@ pub(crate) struct Shared {
     /// A request that nobody follows and that does not fail gets no span.
     pub spans_where_followed: bool,
     pub duration: Histogram<f64>,
+    pub active: Active,
+    /// Where connections are driven, and credentials judged.
+    pub home: Handle,
 }
 
 /// One method of a path.
@@ -79,6 +85,7 @@ pub(crate) async fn run(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
+    let _entered = stage.shared.active.enter();
     let row = stage.rows.iter().find(|row| row.method == *request.method());
     crate::upstream::take(&mut request);
     gate::drop_stray_control_tokens(stage.shared.service, row.map(|row| row.access), &mut request);

@@ -22,7 +22,10 @@ impl Metrics {
         let meter = telemetry::meter();
         Self {
             leaves: meter.u64_counter("audit.leaves").with_description("Entries that the log took").build(),
-            batches: meter.u64_counter("audit.batches").with_description("Transactions that did so").build(),
+            batches: meter
+                .u64_counter("audit.batches")
+                .with_description("Transactions in which the log took entries")
+                .build(),
             checkpoints: meter
                 .u64_counter("audit.checkpoints")
                 .with_description("Checkpoints signed and kept outside the database")
@@ -31,7 +34,10 @@ impl Metrics {
                 .u64_gauge("audit.pending")
                 .with_description("Entries that the log does not hold yet, counted up to 100,000")
                 .build(),
-            lag: meter.f64_gauge("audit.lag.seconds").with_description("Age of the oldest of them").build(),
+            lag: meter
+                .f64_gauge("audit.lag.seconds")
+                .with_description("Age of the oldest entry that the log does not hold yet")
+                .build(),
             checkpoint_age: meter
                 .f64_gauge("audit.checkpoint.age.seconds")
                 .with_description("Time since something unsigned came into the log; 0 where all is signed")

@@ -1,7 +1,5 @@
 //! Sequencers that die at every step, are killed, stopped past their lease, or run twice: one history, nothing lost.
 
-use std::time::Duration;
-
 use mintmark_audit::STEPS;
 use nix::sys::signal::Signal;
 
@@ -16,7 +14,8 @@ async fn death_at_any_step_loses_and_forks_nothing() {
             world.record(Some("acme"), 20).await;
             world.record(None, 3).await;
             let mut dying = world.process(Some(step));
-            until("it dies where it should", async || !dying.is_running()).await;
+            until("it dies", async || !dying.is_running()).await;
+            assert_eq!(dying.ended_by(), Some(Signal::SIGABRT), "where it should: {step}");
             world.record(Some("acme"), 7).await;
             let running = world.sequencer();
             world.until_signed().await;
@@ -33,9 +32,12 @@ async fn two_sequencers_that_are_killed_again_and_again_make_one_history() {
     let world = World::new().await;
     let mut processes = vec![world.process(None), world.process(None)];
     for round in 0..4 {
+        let before = world.number("SELECT size FROM audit_head").await;
         let writers = ["acme", "other", "third"].map(|tenant| world.record(Some(tenant), 60));
         let killer = async {
-            tokio::time::sleep(Duration::from_millis(150 + 90 * round)).await;
+            // In the middle of the work, each time later in it.
+            let enough = before + 10 + 30 * round;
+            until("it works", async || world.number("SELECT size FROM audit_head").await >= enough).await;
             // Whoever leads or waits: the oldest.
             processes.remove(0).kill();
             processes.push(world.process(None));
@@ -55,15 +57,20 @@ async fn sequencer_stopped_past_its_lease_changes_nothing_when_it_wakes() {
     world.until_signed().await;
     let fence = world.number("SELECT fence FROM audit_head").await;
     first.signal(Signal::SIGSTOP);
+    let sessions = world.sequencer_sessions().await;
     let mut second = world.process(None);
     until("the second leads", async || world.number("SELECT fence FROM audit_head").await > fence).await;
     world.record(Some("acme"), 10).await;
     world.until_signed().await;
+    world.record(Some("other"), 50).await;
     first.signal(Signal::SIGCONT);
-    for _ in 0..5 {
-        world.record(Some("other"), 20).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    // It gives its connection up as soon as it sees that it does not lead any more.
+    until("the first has looked", async || {
+        let now = world.sequencer_sessions().await;
+        sessions.iter().any(|pid| !now.contains(pid))
+    })
+    .await;
+    world.record(Some("other"), 50).await;
     world.until_signed().await;
     assert!(first.is_running() && second.is_running());
     world.check_nothing_lost_or_twice().await;
@@ -76,13 +83,17 @@ async fn a_stale_fence_appends_nothing() {
     let running = world.sequencer();
     world.record(Some("acme"), 5).await;
     world.until_signed().await;
-    let raw = world.raw().await;
-    // Somebody else leads, for longer than this test takes.
+    let mut raw = world.raw().await;
+    // Somebody else leads, for longer than this test takes; what is new is there before the sequencer can see that.
     let taken =
         "UPDATE audit_head SET fence = fence + 1, holder = 'other', lease_until = now() + interval '1 hour'";
-    raw.execute(taken, &[]).await.unwrap();
+    let taking = raw.transaction().await.unwrap();
+    taking.execute(taken, &[]).await.unwrap();
     world.record(Some("acme"), 5).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    taking.commit().await.unwrap();
+    // It fails with its old fence, and a second later it finds that it has to wait.
+    running.until_ready(false).await;
+    running.until_ready(true).await;
     assert_eq!(world.number("SELECT size FROM audit_head").await, 5);
     assert_eq!(world.number("SELECT count(*) FROM audit_pending").await, 5);
     raw.execute("UPDATE audit_head SET lease_until = now()", &[]).await.unwrap();

@@ -3,6 +3,7 @@
 
 mod exported;
 mod faults;
+mod process;
 mod restored;
 mod sequenced;
 mod world;

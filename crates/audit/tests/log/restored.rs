@@ -1,7 +1,5 @@
 //! A database that was restored, and a store outside that is away or lies.
 
-use std::time::Duration;
-
 use mintmark_audit::checkpoint::{Checkpoint, Origin};
 use mintmark_audit::note::Signer;
 use mintmark_audit::{Outside, log, resume};
@@ -57,7 +55,7 @@ async fn restored_database_signs_nothing_until_it_is_resumed() {
     gate_says(&world, &after, "AUDIT_BEHIND").await;
     until("the running gate closes", async || !gate.is_open()).await;
     world.record(Some("acme"), 15).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.until_looked().await;
     assert_eq!(world.number("SELECT size FROM audit_head").await, 10, "nothing is appended");
     assert_eq!(world.newest_outside().unwrap(), before, "nothing is signed");
 
@@ -96,7 +94,7 @@ async fn emptied_database_is_behind_too() {
     let before = world.newest_outside().unwrap();
     let running = world.sequencer();
     world.record(Some("acme"), 9).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.until_looked().await;
     assert_eq!(world.newest_outside().unwrap(), before);
     resume(&world.config().database, &world.config().outside, &Actor::ControlToken).await.unwrap();
     world.until_signed().await;
@@ -120,7 +118,7 @@ async fn checkpoints_that_are_gone_close_the_gate_until_they_are_back() {
     let fresh = Context::for_tests("gate");
     gate_says(&world, &world.gate(&fresh), "AUDIT_CHECKPOINTS_LOST").await;
     world.record(Some("acme"), 3).await;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    world.until_looked().await;
     assert!(!world.checkpoints().exists(), "nothing is signed into an empty place");
     std::fs::rename(&elsewhere, world.checkpoints()).unwrap();
     gate.opened().await;
@@ -185,7 +183,7 @@ async fn forged_or_foreign_checkpoints_are_refused() {
     // A sequencer that starts now signs nothing.
     let running = world.sequencer();
     world.record(Some("acme"), 2).await;
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    world.until_looked().await;
     assert_eq!(world.number("SELECT size FROM audit_head").await, 3);
     std::fs::remove_file(world.checkpoints().join(format!("{:010}-{:020}", 1, 9))).unwrap();
     world.until_signed().await;
@@ -212,7 +210,7 @@ async fn another_history_under_our_own_key_stops_the_signing() {
     })
     .await;
     world.record(Some("acme"), 5).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    world.until_looked().await;
     let kept = std::fs::read_dir(world.checkpoints()).unwrap().filter(|file| {
         let name = file.as_ref().unwrap().file_name().into_string().unwrap();
         name.as_str() > format!("{:010}-{:020}", 1, 4).as_str()

@@ -1,8 +1,9 @@
 //! A database, a store, a key, sequencers of either kind, and a check of all that they made.
 
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -26,6 +27,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+use crate::process;
 
 pub const ORIGIN: &str = "mintmark.invalid/tests";
 /// The longest that anything here is waited for.
@@ -86,8 +89,8 @@ impl World {
 
     /// A sequencer as a process of its own; `fail_at` names the step that ends it.
     pub fn process(&self, fail_at: Option<&str>) -> Process {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "world::sequencer_process", "--ignored"]).envs(self.variables());
+        let mut command = process::sequencer_command();
+        command.envs(self.variables());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(step) = fail_at {
             command.env("AUDIT_FAIL_AT", step);
@@ -117,6 +120,23 @@ impl World {
 
     pub async fn number(&self, sql: &str) -> i64 {
         self.raw().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    /// Waits until a sequencer that may not lead has looked at what stands in its way, from beginning to end and after this call.
+    ///
+    /// Each look begins by taking the lease, which counts the fence up; one that leads holds its fence, so that a sequencer
+    /// that goes on after all is waited for in vain.
+    pub async fn until_looked(&self) {
+        let fence = async || self.number("SELECT fence FROM audit_head").await;
+        let before = fence().await;
+        until("the sequencer looked twice", async || fence().await >= before + 2).await;
+    }
+
+    /// Processes of Postgres that serve a sequencer.
+    pub async fn sequencer_sessions(&self) -> Vec<i32> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name = 'audit-sequencer'";
+        self.raw().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// Waits until every entry is in the log and under a signed checkpoint, inside and outside.
@@ -206,6 +226,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// Waits until it says that it leads, or waits for its turn; or that something stands in its way.
+    pub async fn until_ready(&self, ready: bool) {
+        until("its readiness changes", async || self.context.health.gates().get("log") == Some(&ready)).await;
+    }
+
     pub async fn stop(self) {
         self.context.shutdown.trigger();
         self.task.await.unwrap().unwrap();
@@ -225,6 +250,12 @@ impl Process {
         self.0.wait().unwrap();
     }
 
+    /// The signal that it ended by.
+    pub fn ended_by(&mut self) -> Option<Signal> {
+        let signal = self.0.try_wait().unwrap()?.signal()?;
+        Some(Signal::try_from(signal).unwrap())
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
@@ -238,15 +269,8 @@ impl Drop for Process {
     }
 }
 
-fn read(mut reader: Reader) -> SequencerConfig {
+/// The configuration of a sequencer.
+pub fn read(mut reader: Reader) -> SequencerConfig {
     let config = SequencerConfig::read(&mut reader, "CONTROL_SEQUENCER_DATABASE_URL", ORIGIN);
     reader.finish(config).unwrap()
-}
-
-/// Not a test: what [`World::process`] runs.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a sequencer of another test, as a process of its own"]
-async fn sequencer_process() {
-    let config = read(Reader::process());
-    sequencer::run(config, Context::for_tests("audit-sequencer")).await.unwrap();
 }

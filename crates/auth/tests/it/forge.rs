@@ -77,9 +77,10 @@ impl Forge {
 
 /// The claims of a good token for the resolver.
 pub fn claims() -> Value {
+    let now = now();
     json!({
         "iss": ISSUER, "aud": "ppos:resolver", "sub": "service:control-plane", "tenantId": TENANT,
-        "scp": ["directory:publish"], "iat": now(), "nbf": now(), "exp": now() + 60, "jti": "t-1",
+        "scp": ["directory:publish"], "iat": now, "nbf": now, "exp": now + 60, "jti": "t-1",
     })
 }
 

@@ -30,13 +30,17 @@ impl LimitConfig {
         let url = url(reader);
         let policy = LimitPolicy::read(reader, app_env);
         // The limiter's own variables: an unverified credential costs a network what the tier free costs a key.
-        let window =
-            reader.seconds("RATE_LIMIT_WINDOW_SEC", 60, 1..=86_400, "length of a window, in seconds");
+        let window = reader.seconds(
+            "RATE_LIMIT_WINDOW_SEC",
+            60,
+            1..=86_400,
+            "length of a window of the limits; the same for the limiter and whoever asks it",
+        );
         let unverified = reader.number(
             "RATE_LIMIT_MAX_FREE",
             100,
             1..=1_000_000_000,
-            "requests in a window for the tier free; here: with credentials that do not verify, from one /24 or /48",
+            "requests in a window for the tier free, and at an edge with credentials that do not verify, from one /24 or /48",
         );
         let config = LimitConfig { url: url?, policy: policy?, unverified: unverified?, window: window? };
         Some(enabled?.then_some(config))

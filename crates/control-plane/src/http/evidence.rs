@@ -8,10 +8,11 @@ use actix_web::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     HeaderValue, LOCATION, RANGE,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _, web};
 use chrono::{DateTime, Utc};
 use futures::stream;
 use mintmark_auth::action;
+use mintmark_fault::{Fault, Kind};
 use mintmark_ids::{DisputeId, EvidenceId};
 use mintmark_rpc::client::Content;
 use mintmark_web::{
@@ -203,7 +204,10 @@ async fn content(
     http: HttpRequest,
 ) -> Answer {
     let part = part(&http);
-    let content = evidence.content(&who, id.0, part).await?;
+    let content = match evidence.content(&who, id.0, part).await {
+        Err(fault) if fault.kind() == Kind::OutOfRange => return Ok(beyond(fault)),
+        content => content?,
+    };
     let header = &content.header;
     let (offset, length, whole) = (header.offset, header.length, header.bytes);
     let partial = part != Part::Whole;
@@ -222,6 +226,16 @@ async fn content(
         answer.insert_header((CONTENT_RANGE, format!("bytes {offset}-{}/{whole}", offset + length - 1)));
     }
     Ok(answer.body(SizedStream::new(length, stream::try_unfold(content, next))))
+}
+
+/// The vault's refusal of a range, with the header that says how long the record is (RFC 9110, 15.5.17).
+fn beyond(fault: Fault) -> HttpResponse {
+    let bytes = fault.members().get("bytes").and_then(serde_json::Value::as_u64);
+    let mut answer = Problem(fault).error_response();
+    if let Some(value) = bytes.and_then(|bytes| HeaderValue::try_from(format!("bytes */{bytes}")).ok()) {
+        answer.headers_mut().insert(CONTENT_RANGE, value);
+    }
+    answer
 }
 
 async fn next(mut content: Content) -> Result<Option<(bytes::Bytes, Content)>, Problem> {

@@ -29,6 +29,9 @@ const DERIVE_AHEAD: usize = 2;
 /// How long the directory may take for one chunk before it counts as away; a commit of 50,000 rows takes well under a second.
 const ACKNOWLEDGEMENT_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long the directory may take to end a stream of which everything is acknowledged.
+const END_LIMIT: Duration = Duration::from_secs(2);
+
 /// Publishes the chunks from `next` on and returns when the last one is acknowledged.
 pub(super) async fn publish(
     ctx: &JobContext<MintBatch>,
@@ -73,6 +76,11 @@ pub(super) async fn publish(
         next += 1;
         window.add_permits(1);
         ctx.progress(plan.units_before(next), plan.units).await?;
+    }
+    // All of it is published, so this changes nothing; but a stream that its sender drops counts, over there, as one that was
+    // given up.
+    if tokio::time::timeout(END_LIMIT, answers.message()).await.is_err() {
+        tracing::debug!("the directory did not end a stream whose chunks it has acknowledged");
     }
     Ok(())
 }

@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use diesel::QueryableByName;
-use diesel::sql_types::{Bytea, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Jsonb;
 use diesel_async::RunQueryDsl;
-use mintmark_audit::entry::Entry;
 use mintmark_audit::note::{Signer, Verifiers};
-use mintmark_audit::proof::Inclusion;
+use mintmark_audit::proof::{Inclusion, OpenEntry};
 use mintmark_audit::{SequencerConfig, sequencer};
 use mintmark_auth::SigningKey;
 use mintmark_control_plane::sequence::ORIGIN;
@@ -23,40 +21,22 @@ use crate::stage::{connection, count};
 
 #[derive(QueryableByName)]
 struct Row {
-    #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
-    #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
-    #[diesel(sql_type = Nullable<Text>)]
-    tenant_id: Option<String>,
-    #[diesel(sql_type = Text)]
-    actor: String,
-    #[diesel(sql_type = Text)]
-    action: String,
-    #[diesel(sql_type = Text)]
-    resource_kind: String,
-    #[diesel(sql_type = Text)]
-    resource_id: String,
-    #[diesel(sql_type = Text)]
-    outcome: String,
-    #[diesel(sql_type = Nullable<Text>)]
-    trace_id: Option<String>,
     #[diesel(sql_type = Jsonb)]
-    detail: Value,
-    #[diesel(sql_type = Bytea)]
-    salt: Vec<u8>,
-    #[diesel(sql_type = Bytea)]
-    commitment: Vec<u8>,
+    entry: Value,
 }
 
-async fn entries(plane: &Plane) -> Vec<Row> {
-    diesel::sql_query("SELECT * FROM audit_entry ORDER BY at, id")
-        .load(&mut *connection(plane).await)
-        .await
-        .unwrap()
+/// What the table holds, in the form in which an entry is exported.
+async fn entries(plane: &Plane) -> Vec<OpenEntry> {
+    let sql = "SELECT jsonb_build_object('id', id, 'at', at, 'tenantId', tenant_id, 'actor', actor,
+            'action', action, 'resourceKind', resource_kind, 'resourceId', resource_id, 'outcome', outcome,
+            'traceId', trace_id, 'detail', detail, 'salt', encode(salt, 'hex'),
+            'commitment', encode(commitment, 'hex')) AS entry
+        FROM audit_entry ORDER BY audit_entry.at, id";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut *connection(plane).await).await.unwrap();
+    rows.into_iter().map(|row| serde_json::from_value(row.entry).unwrap()).collect()
 }
 
-async fn newest(plane: &Plane) -> Row {
+async fn newest(plane: &Plane) -> OpenEntry {
     entries(plane).await.pop().unwrap()
 }
 
@@ -104,22 +84,9 @@ async fn every_act_has_an_entry_that_its_commitment_covers() {
             || row.action == "BATCH_CREATED";
         assert_eq!(row.actor, if by_person { person.as_str() } else { "control-token" }, "{}", row.action);
         assert_eq!(row.outcome, "allowed");
-        let entry = Entry {
-            id: row.id,
-            at: row.at,
-            tenant: row.tenant_id.as_deref(),
-            actor: &row.actor,
-            action: &row.action,
-            resource_kind: &row.resource_kind,
-            resource_id: &row.resource_id,
-            outcome: &row.outcome,
-            trace_id: row.trace_id.as_deref(),
-            detail: &row.detail,
-        };
-        let salt: [u8; 16] = row.salt.as_slice().try_into().unwrap();
-        assert_eq!(entry.commitment(&salt).as_slice(), row.commitment, "{}", row.action);
+        row.open().unwrap();
     }
-    let mut salts: Vec<&[u8]> = rows.iter().map(|row| row.salt.as_slice()).collect();
+    let mut salts: Vec<&[u8]> = rows.iter().map(|row| row.salt.0.as_slice()).collect();
     salts.sort_unstable();
     salts.dedup();
     assert_eq!(salts.len(), rows.len(), "each entry has a salt of its own");

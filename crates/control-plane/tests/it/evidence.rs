@@ -226,7 +226,9 @@ async fn content_is_for_its_roles_whole_or_in_ranges_and_never_rendered() {
     for range in ["bytes=0-1,5-6", "lines=1-2", "bytes=9-1", "nonsense"] {
         assert_eq!(scene.content(&scene.governor, id, Some(range)).await.status(), 200, "{range}");
     }
-    let beyond = problem(scene.content(&scene.governor, id, Some("bytes=100000-")).await, 416).await;
+    let beyond = scene.content(&scene.governor, id, Some("bytes=100000-")).await;
+    assert_eq!(beyond.headers()["content-range"], "bytes */100000");
+    let beyond = problem(beyond, 416).await;
     assert_eq!((text(&beyond, "code"), &beyond["bytes"]), ("RANGE_NOT_SATISFIABLE", &json!(100_000)));
 
     // What breaks off is seen to have broken off.

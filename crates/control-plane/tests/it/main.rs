@@ -21,6 +21,7 @@ mod exports;
 mod gateway;
 mod idempotency;
 mod input;
+mod key_look_ups;
 mod limits;
 mod looks;
 mod mint;

@@ -1,112 +1,35 @@
 //! The database: migrations up and down, the hand-written schema, and what the application's login may not do.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use diesel::QueryableByName;
-use diesel::sql_types::{Bool, Text};
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use mintmark_control_plane::migrate::MIGRATIONS;
 use mintmark_db::{DbConfig, Pool, migrate};
-use mintmark_devstack::testdb;
+use mintmark_devstack::testdb::{self, schema};
 use tokio::runtime::Handle;
 
 use crate::harness::Plane;
 
-#[derive(QueryableByName)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    table_name: String,
-    #[diesel(sql_type = Text)]
-    column_name: String,
-    #[diesel(sql_type = Text)]
-    udt_name: String,
-    #[diesel(sql_type = Bool)]
-    nullable: bool,
-}
-
-/// Table, then column and type, in the order of the table, as `store/schema.rs` says it.
-fn declared() -> BTreeMap<String, Vec<(String, String)>> {
+#[tokio::test(flavor = "multi_thread")]
+async fn schema_in_the_source_is_the_schema_of_the_migrated_database() {
     // The audit's tables are those of the crate that keeps it.
     let source =
         concat!(include_str!("../../src/store/schema.rs"), include_str!("../../../audit/src/schema.rs"));
-    let mut tables = BTreeMap::new();
-    for block in source.split("diesel::table! {").skip(1) {
-        let block = block.split("\n}").next().unwrap();
-        let name = block.split_whitespace().next().unwrap().to_owned();
-        let columns = block
-            .lines()
-            .filter_map(|line| line.trim().trim_end_matches(',').split_once(" -> "))
-            .map(|(column, kind)| (column.to_owned(), kind.to_owned()))
-            .collect();
-        tables.insert(name, columns);
-    }
-    tables
-}
-
-fn in_diesel(column: &Column) -> String {
-    let kind = match column.udt_name.as_str() {
-        "uuid" => "Uuid",
-        "text" => "Text",
-        "bpchar" => "Bpchar",
-        "bool" => "Bool",
-        "int2" => "SmallInt",
-        "int4" => "Integer",
-        "int8" => "BigInt",
-        "bytea" => "Bytea",
-        "jsonb" => "Jsonb",
-        "timestamptz" => "Timestamptz",
-        "date" => "Date",
-        "_text" => "Array<Text>",
-        other => panic!("{other} has no counterpart here yet"),
-    };
-    if column.nullable { format!("Nullable<{kind}>") } else { kind.to_owned() }
+    let found = schema::found(&testdb::database("control-plane").await).await;
+    assert_eq!(schema::declared(source), found);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn schema_in_the_source_is_the_schema_of_the_migrated_database() {
-    let db = testdb::database("control-plane").await;
-    let pool = Pool::new(&DbConfig::new(db.owner_url()), &Handle::current()).unwrap();
-    let sql = "SELECT table_name::text, column_name::text, udt_name::text, is_nullable = 'YES' AS nullable
-               FROM information_schema.columns
-               WHERE table_schema = 'public' AND table_name NOT IN ('jobs', '__diesel_schema_migrations')
-               ORDER BY table_name, ordinal_position";
-    let columns: Vec<Column> = diesel::sql_query(sql).load(&mut pool.get().await.unwrap()).await.unwrap();
-    let mut found: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
-    for column in &columns {
-        let pair = (column.column_name.clone(), in_diesel(column));
-        found.entry(column.table_name.clone()).or_default().push(pair);
-    }
-    assert_eq!(declared(), found);
+async fn migrations_go_down_and_up_again() {
+    schema::goes_down_and_up_again("control-plane").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrations_go_up_once_and_down_again() {
+async fn migrate_applies_each_migration_once() {
     // The roles are the cluster's, and made with the first database of this service.
     let _roles = testdb::database("control-plane").await;
     let db = testdb::empty().await;
     let config = DbConfig::new(db.superuser_url());
-    let applied = migrate(&config, MIGRATIONS).await.unwrap().len();
+    assert!(!migrate(&config, MIGRATIONS).await.unwrap().is_empty());
     assert!(migrate(&config, MIGRATIONS).await.unwrap().is_empty());
-
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/control-plane");
-    let mut downs: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().join("down.sql"))
-        .filter(|path| path.exists())
-        .collect();
-    downs.sort();
-    assert_eq!(downs.len(), applied, "each migration has a way down");
-    let pool = Pool::new(&config, &Handle::current()).unwrap();
-    let mut conn = pool.get().await.unwrap();
-    for down in downs.iter().rev() {
-        conn.batch_execute(&std::fs::read_to_string(down).unwrap()).await.unwrap();
-    }
-    let sql = "SELECT table_name::text, '' AS column_name, '' AS udt_name, false AS nullable
-               FROM information_schema.tables WHERE table_schema = 'public'";
-    let left: Vec<Column> = diesel::sql_query(sql).load(&mut conn).await.unwrap();
-    let left: Vec<&str> = left.iter().map(|table| table.table_name.as_str()).collect();
-    assert_eq!(left, ["__diesel_schema_migrations"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

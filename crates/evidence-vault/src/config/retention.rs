@@ -27,8 +27,9 @@ impl Retention {
         let app_env = reader.app_env();
         let text = reader.optional(
             NAME,
-            "days that evidence is kept: 2555, or by kind and tenant 2555,slash=3650,acme/dispute=90 (the most specific one wins); no default in production, 0 is for development and test",
+            "days that evidence is kept: 2555, or by kind and tenant 2555,slash=3650,acme/dispute=90 (the most specific one wins); unset: 2555 outside production; 0 is for development and test",
         )?;
+        reader.needed_when(NAME, "APP_ENV is production");
         let production = app_env.is_none_or(AppEnv::is_production);
         let Some(text) = text else {
             if production {

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mintmark_service::StartError;
-use mintmark_service::config::{AppEnv, Reader};
+use mintmark_service::config::{AppEnv, Reader, Secret};
 
 use super::local_key::EncryptionKey;
 use super::rsa_file::RsaFile;
@@ -57,9 +58,11 @@ impl ProviderConfig {
             "a JWKS file of the public keys that signed earlier proofs, published beside the present one",
         );
         let local = name.as_deref() == Some("local");
+        // Both are asked for, whichever is chosen, so that the list of variables does not depend on it.
+        let (folder, token) = (FolderVariables::read(reader), TokenVariables::read(reader));
         let kind = match name.as_deref()? {
-            "local" => local_kind(reader, key),
-            "pkcs11" => pkcs11_kind(reader),
+            "local" => folder?.checked(reader, key),
+            "pkcs11" => token?.checked(reader),
             other => {
                 let sentence = format!("\"{other}\" is not a provider: write local or pkcs11");
                 reader.problem("EVIDENCE_KEY_PROVIDER", sentence);
@@ -133,43 +136,91 @@ fn encryption_key(reader: &mut Reader) -> Option<Option<EncryptionKey>> {
     }
 }
 
-fn local_kind(reader: &mut Reader, key: Option<Option<EncryptionKey>>) -> Option<ProviderKind> {
-    let folder = reader.path("EVIDENCE_KEYSTORE_DIR", "the keystore folder of EVIDENCE_KEY_PROVIDER=local");
-    let proof_key = reader.path(
-        "EVIDENCE_PROOF_KEY_FILE",
-        "the RSA key (PEM, made by openssl) that signs proofs under EVIDENCE_KEY_PROVIDER=local",
-    );
-    if matches!(key, Some(None)) {
-        reader.problem(
-            "EVIDENCE_ENCRYPTION_KEY",
-            "is not set: EVIDENCE_KEY_PROVIDER=local seals its keys with it; make one with `openssl rand -base64 32`",
-        );
-    }
-    Some(ProviderKind::Local { folder: folder?, key: key??, proof_key: proof_key? })
+const LOCAL: &str = "EVIDENCE_KEY_PROVIDER is local";
+const PKCS11: &str = "EVIDENCE_KEY_PROVIDER is pkcs11";
+
+/// What `local` needs besides its key.
+struct FolderVariables {
+    folder: Option<PathBuf>,
+    proof_key: Option<PathBuf>,
 }
 
-fn pkcs11_kind(reader: &mut Reader) -> Option<ProviderKind> {
-    let module = reader.path("EVIDENCE_PKCS11_MODULE", "the PKCS#11 library of the token");
-    let token = reader.required("EVIDENCE_PKCS11_TOKEN", "the label of the token");
-    let pin = reader.secret("EVIDENCE_PKCS11_PIN", "the PIN of the token's user");
-    let proof_key = reader.string(
-        "EVIDENCE_PKCS11_PROOF_KEY",
-        "mintmark-proof",
-        "the label of the RSA key in the token that signs proofs",
-    );
-    let limit = reader.seconds(
-        "EVIDENCE_PKCS11_TIMEOUT_SECS",
-        10,
-        1..=25,
-        "seconds that a call may take, with what is done to bring back a token that is away; then the answer is 503",
-    );
-    Some(ProviderKind::Pkcs11(TokenAddress {
-        module: module?,
-        token: token?,
-        pin: pin?,
-        proof_key: proof_key?,
-        limit: limit?,
-    }))
+impl FolderVariables {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let folder = reader.optional_path("EVIDENCE_KEYSTORE_DIR", "the keystore folder");
+        let proof_key = reader.optional_secret_path(
+            "EVIDENCE_PROOF_KEY_FILE",
+            "the RSA key (PEM, made by openssl) that signs proofs",
+        );
+        for name in ["EVIDENCE_KEYSTORE_DIR", "EVIDENCE_PROOF_KEY_FILE", "EVIDENCE_ENCRYPTION_KEY"] {
+            reader.needed_when(name, LOCAL);
+        }
+        Some(Self { folder: folder?, proof_key: proof_key? })
+    }
+
+    fn checked(self, reader: &mut Reader, key: Option<Option<EncryptionKey>>) -> Option<ProviderKind> {
+        let folder = given(reader, "EVIDENCE_KEYSTORE_DIR", LOCAL, self.folder);
+        let proof_key = given(reader, "EVIDENCE_PROOF_KEY_FILE", LOCAL, self.proof_key);
+        if matches!(key, Some(None)) {
+            reader.problem(
+                "EVIDENCE_ENCRYPTION_KEY",
+                "is not set: EVIDENCE_KEY_PROVIDER=local seals its keys with it; make one with `openssl rand -base64 32`",
+            );
+        }
+        Some(ProviderKind::Local { folder: folder?, key: key??, proof_key: proof_key? })
+    }
+}
+
+/// What `pkcs11` needs.
+struct TokenVariables {
+    module: Option<PathBuf>,
+    token: Option<String>,
+    pin: Option<Secret>,
+    proof_key: String,
+    limit: Duration,
+}
+
+impl TokenVariables {
+    fn read(reader: &mut Reader) -> Option<Self> {
+        let module = reader.optional_path("EVIDENCE_PKCS11_MODULE", "the PKCS#11 library of the token");
+        let token = reader.optional("EVIDENCE_PKCS11_TOKEN", "the label of the token");
+        let pin = reader.optional_secret("EVIDENCE_PKCS11_PIN", "the PIN of the token's user");
+        for name in ["EVIDENCE_PKCS11_MODULE", "EVIDENCE_PKCS11_TOKEN", "EVIDENCE_PKCS11_PIN"] {
+            reader.needed_when(name, PKCS11);
+        }
+        let proof_key = reader.string(
+            "EVIDENCE_PKCS11_PROOF_KEY",
+            "mintmark-proof",
+            "the label of the RSA key in the token that signs proofs",
+        );
+        let limit = reader.seconds(
+            "EVIDENCE_PKCS11_TIMEOUT_SECS",
+            10,
+            1..=25,
+            "how long a call may take, with what is done to bring back a token that is away; then the answer is 503",
+        );
+        Some(Self { module: module?, token: token?, pin: pin?, proof_key: proof_key?, limit: limit? })
+    }
+
+    fn checked(self, reader: &mut Reader) -> Option<ProviderKind> {
+        let module = given(reader, "EVIDENCE_PKCS11_MODULE", PKCS11, self.module);
+        let token = given(reader, "EVIDENCE_PKCS11_TOKEN", PKCS11, self.token);
+        let pin = given(reader, "EVIDENCE_PKCS11_PIN", PKCS11, self.pin);
+        Some(ProviderKind::Pkcs11(TokenAddress {
+            module: module?,
+            token: token?,
+            pin: pin?,
+            proof_key: self.proof_key,
+            limit: self.limit,
+        }))
+    }
+}
+
+fn given<T>(reader: &mut Reader, name: &'static str, because: &str, value: Option<T>) -> Option<T> {
+    if value.is_none() {
+        reader.problem(name, format!("is not set: {because}, which needs it"));
+    }
+    value
 }
 
 #[cfg(test)]

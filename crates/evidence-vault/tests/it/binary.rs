@@ -1,6 +1,6 @@
 //! The program itself: its configuration, its end in the middle of things, its memory.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
@@ -102,12 +102,14 @@ impl Process {
         variables.push(("EVIDENCE_GRPC_ADDR".to_owned(), format!("127.0.0.1:{grpc}")));
         variables.push(("OPS_ADDR".to_owned(), format!("127.0.0.1:{ops}")));
         variables.extend(further.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        mintmark_devstack::logs::configured(&variables);
+        let (output, errors) = mintmark_devstack::logs::output("evidence-vault");
         let child = Command::new(env!("CARGO_BIN_EXE_evidence-vault"))
             .arg("vault")
             .env_clear()
             .envs(variables)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
             .spawn()
             .unwrap();
         let addr = format!("http://127.0.0.1:{grpc}");

@@ -13,6 +13,7 @@ mod lifecycle;
 mod operate;
 mod outage;
 mod people;
+mod process;
 mod read;
 mod schema;
 mod stage;

@@ -3,10 +3,21 @@
 use std::time::{Duration, Instant};
 
 use futures::stream;
+use mintmark_evidence_vault::config::VaultConfig;
+use mintmark_evidence_vault::vault;
 use mintmark_ids::EvidenceId;
+use mintmark_service::config::Reader;
 use tonic::Code;
 
 use crate::stage::{Cast, Stage, codes, messages};
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
 
 async fn upload(stage: &Stage, cast: &Cast) -> (Code, String) {
     codes(stage.send(&cast.user, stream::iter(messages(EvidenceId::new(), b"x"))).await)
@@ -32,13 +43,20 @@ async fn a_database_that_is_behind_its_witness_closes_upload_read_and_hold() {
     // As a restored backup would have it, in the very moment of its return. A sequencer would not write this, so its table
     // is held against it.
     let mut sql = stage.sql().await;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while sql.query_one("SELECT size FROM audit_head", &[]).await.unwrap().get::<_, i64>(0) < 2 {
-        assert!(Instant::now() < deadline, "the sequencer does not sequence");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    // The witness needs a moment to be seen.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let signed = "SELECT size >= 2 AND NOT EXISTS (SELECT FROM audit_pending)
+            AND size = (SELECT max(size) FROM audit_checkpoint)
+        FROM audit_head";
+    until("all is signed", async || {
+        sql.query_one(signed, &[]).await.unwrap().get::<_, Option<bool>>(0) == Some(true)
+    })
+    .await;
+    // The vault has seen that when it has looked again: without checkpoints it closes, and it opens by a look at the newest.
+    let (there, away) =
+        (stage.folder.path().join("checkpoints/checkpoints"), stage.folder.path().join("checkpoints/away"));
+    std::fs::rename(&there, &away).unwrap();
+    until("the vault misses them", async || !stage.context.health.gates()["audit"]).await;
+    std::fs::rename(&away, &there).unwrap();
+    stage.ready().await;
     let restore = sql.transaction().await.unwrap();
     restore.execute("UPDATE audit_head SET size = 0", &[]).await.unwrap();
     restore.commit().await.unwrap();
@@ -49,6 +67,19 @@ async fn a_database_that_is_behind_its_witness_closes_upload_read_and_hold() {
     ] {
         assert_eq!((code, reason.as_str()), (Code::Unavailable, "AUDIT_BEHIND"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_waits_for_the_port_from_the_beginning() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut stage = Stage::prepare(&[]).await;
+    stage.set("EVIDENCE_GRPC_ADDR", &taken.local_addr().unwrap().to_string());
+    let mut reader = Reader::from_pairs(stage.variables().to_vec());
+    let config = VaultConfig::read(&mut reader);
+    let config = reader.finish(config).unwrap();
+    assert!(vault::build(config, &stage.context).await.is_err(), "the port is taken");
+    // Whatever else there is by now: nobody was told that the vault answers.
+    assert_eq!(stage.context.health.gates().get("grpc"), Some(&false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,9 @@
 
 mod contract;
 mod given;
+mod inside;
 mod local;
+mod process;
 mod proofs;
 mod token;
 mod tokens;

@@ -1,4 +1,4 @@
-//! A SoftHSM token of a test's own, and tests that run in a process of their own beside it.
+//! A SoftHSM token of a test's own, and programs that run in a process of their own beside it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ pub fn module() -> PathBuf {
     assert!(found.is_some(), "SoftHSM is not installed: run `make test`, which installs it");
     found.unwrap()
 }
+
+/// Names the program that a process of a test runs; unset in a run of the tests themselves.
+pub const PROGRAM: &str = "VAULT_TEST_PROGRAM";
 
 /// A folder with a token in it.
 pub struct TestToken {
@@ -62,20 +65,21 @@ impl TestToken {
         command
     }
 
-    /// Runs an ignored test of this binary in a process of its own, with this token.
-    pub fn run(&self, name: &str) {
-        let output = succeeds(&mut self.inside(name));
+    /// Runs one of this binary's programs in a process of its own, with this token.
+    pub fn run(&self, program: &str) {
+        let mut command = self.command(std::env::current_exe().unwrap());
+        as_program(&mut command, program);
+        let output = succeeds(&mut command);
         let text = String::from_utf8_lossy(&output.stdout);
-        // A name that matches nothing passes too.
-        assert!(text.contains("1 passed"), "{name} did not run: {text}");
+        // A process that found no entry passes too.
+        assert!(text.contains("1 passed"), "{program} did not run: {text}");
         print!("{text}");
     }
+}
 
-    pub fn inside(&self, name: &str) -> Command {
-        let mut command = self.command(std::env::current_exe().unwrap());
-        command.args(["--exact", name, "--ignored", "--nocapture"]);
-        command
-    }
+/// Has a command of this very binary run one of its programs: see `process`.
+pub fn as_program(command: &mut Command, program: &str) {
+    command.args(["--exact", "process::program_of_another_test", "--nocapture"]).env(PROGRAM, program);
 }
 
 pub fn succeeds(command: &mut Command) -> Output {

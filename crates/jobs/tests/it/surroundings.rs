@@ -88,6 +88,32 @@ async fn shutdown_gives_an_interrupted_job_back_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn shutdown_gives_jobs_back_before_the_process_is_cut_off() {
+    let bench = Bench::new().await;
+    let claimed = Arc::new(Barrier::new(2));
+    let whole = Duration::from_secs(2);
+    let worker = bench.worker(Duration::from_secs(60)).ends_within(whole).handle::<Echo, _, _>({
+        let claimed = claimed.clone();
+        move |ctx: Arc<JobContext<Echo>>, _| {
+            let claimed = claimed.clone();
+            async move {
+                claimed.wait().await;
+                ctx.lost().cancelled().await;
+                Err(mintmark_fault::Fault::unavailable("STOPPED", "stopped").into())
+            }
+        }
+    });
+    let working = Working::start(worker);
+    let job = bench.enqueue("long").await;
+    claimed.wait().await;
+    let asked = Instant::now();
+    working.stop().await;
+    assert!(asked.elapsed() < whole, "{:?}", asked.elapsed());
+    let status = bench.status(job).await;
+    assert_eq!((status.state, status.attempt), (JobState::Queued, 0), "its lease does not have to run out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn shutdown_lets_a_quick_job_end_within_the_grace() {
     let bench = Bench::new().await;
     let claimed = Arc::new(Barrier::new(2));

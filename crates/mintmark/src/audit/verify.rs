@@ -34,10 +34,10 @@ pub struct Given<'a> {
 
 /// Checks the files and prints what came of it; whether all of them hold.
 #[expect(clippy::print_stdout, reason = "the outcome is this command's output")]
-pub fn command(options: &VerifyOptions) -> Result<bool, Failure> {
+pub fn command(options: &VerifyOptions, json: bool) -> Result<bool, Failure> {
     let given = Given { keys: &options.keys, jwks: &options.jwks, kept: &options.kept };
     let outcomes = check(&options.files, &given)?;
-    if options.json {
+    if json {
         let json =
             serde_json::to_string_pretty(&outcomes).map_err(|error| Failure::new(error.to_string()))?;
         println!("{json}");

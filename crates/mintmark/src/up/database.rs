@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use mintmark_devstack::{DevstackError, PostgresOptions, PostgresServer, Provision};
 
 use crate::failure::{Doing, Failure};
-use crate::home::Home;
+use crate::home::{Home, write_private};
 use crate::screen;
 
 use super::keys::database_password;
@@ -76,7 +76,20 @@ impl Databases {
                 started => (started?, inside),
             };
         screen::step("postgres", &format!("private cluster in {}", dir.display()));
-        Ok(Self { server })
+        let databases = Self { server };
+        databases.write_down(home)?;
+        Ok(databases)
+    }
+
+    /// Writes `postgres.env` (mode 0600): what psql, pg_dump and pg_restore want to know.
+    fn write_down(&self, home: &Home) -> Result<(), Failure> {
+        let text = format!(
+            "# Written by `mintmark up`, for psql, pg_dump and pg_restore: `. .mintmark/postgres.env`.\n\
+             export PGHOST='{}' PGUSER='postgres' PGPASSWORD='{}'\n",
+            self.server.socket_dir().display(),
+            database_password(home, "superuser")?
+        );
+        write_private(&home.path("postgres.env"), text)
     }
 
     /// Logins, databases and migrations; each is there already after the first start.

@@ -1,16 +1,16 @@
 //! Development keys: made once, kept in `keys/`, never printed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mintmark_auth::control;
 use mintmark_auth::{
-    DEFAULT_ISSUER, Grant, Jwk, KeyRing, SigningKey, TrustBundle, TrustedKey, audience, scope,
+    BundleError, DEFAULT_ISSUER, Grant, Jwk, KeyRing, SigningKey, TrustBundle, TrustedKey, audience, scope,
 };
 use mintmark_ids::ServiceName;
 use secrecy::ExposeSecret;
 
-use crate::failure::Failure;
+use crate::failure::{Doing, Failure};
 use crate::home::{Home, random_key, random_password, write_private};
 
 use super::evidence;
@@ -34,11 +34,18 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Reads the keys of this folder, making those that are missing.
+    /// Reads the keys of this folder, making those that are missing, and writes what follows from them: the trust bundle and
+    /// the list of the logs' public keys.
     pub fn load_or_make(home: &Home) -> Result<Self, Failure> {
+        write_private(&home.path(TRUST_BUNDLE), bundle(|file| home.key(file, signing_key))?)?;
+        write_verifier_keys(home)?;
+        Self::load(home)
+    }
+
+    /// The same without writing what follows: in the middle of a rotation the bundle knows a key that signs nothing yet.
+    pub fn load(home: &Home) -> Result<Self, Failure> {
         let control_signing_key = home.key_file("control-plane.pem", signing_key)?;
-        let trust_bundle = home.path("trust-bundle.json");
-        write_private(&trust_bundle, bundle(|file| home.key(file, signing_key))?)?;
+        let trust_bundle = home.path(TRUST_BUNDLE);
         Ok(Self {
             control_token: home
                 .key("control-token", || Ok(control::generate().expose_secret().to_owned()))?,
@@ -54,7 +61,7 @@ impl Keys {
             evidence_proof_key: home.key_file("evidence-proof.pem", proof_key)?,
             vault_audit_key: home.key_file(VAULT_AUDIT, signing_key)?,
             control_audit_key: home.key_file(CONTROL_AUDIT, signing_key)?,
-            audit_verifier_keys: verifier_keys(home)?,
+            audit_verifier_keys: home.path(VERIFIER_KEYS),
         })
     }
 }
@@ -68,13 +75,20 @@ fn signing_key() -> Result<String, Failure> {
     Ok(SigningKey::generate_pem().to_string())
 }
 
+/// What each service is told of the others' keys.
+const TRUST_BUNDLE: &str = "trust-bundle.json";
+/// The public keys of the two audit logs.
+const VERIFIER_KEYS: &str = "audit-keys.txt";
 /// The keys of the two audit logs.
 const VAULT_AUDIT: &str = "evidence-audit.pem";
 const CONTROL_AUDIT: &str = "control-audit.pem";
 
-/// Writes the public halves of the logs' keys where everybody may read them.
-fn verifier_keys(home: &Home) -> Result<PathBuf, Failure> {
-    let mut text = String::from("# Keys of the audit logs, for `mintmark audit verify --keys`.\n");
+/// Writes the public halves of the logs' keys where everybody may read them. Those that are there stay: a key that signs no
+/// longer still verifies what it signed.
+fn write_verifier_keys(home: &Home) -> Result<(), Failure> {
+    let path = home.path(VERIFIER_KEYS);
+    let mut text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|_| "# Keys of the audit logs, for `mintmark audit verify --keys`.\n".to_owned());
     for (file, log) in [(VAULT_AUDIT, evidence::VAULT_LOG), (CONTROL_AUDIT, evidence::CONTROL_LOG)] {
         let signer = mintmark_audit::note::Signer::from_pem(log, &home.key(file, signing_key)?);
         let signer = signer.map_err(|error| {
@@ -82,11 +96,12 @@ fn verifier_keys(home: &Home) -> Result<PathBuf, Failure> {
                 "keys/{file} cannot be used ({error}): mend it, or remove it to have it made again"
             ))
         })?;
-        text.push_str(&format!("{}\n", signer.verifier()));
+        let line = signer.verifier().to_string();
+        if text.lines().all(|known| known.trim() != line) {
+            text.push_str(&format!("{line}\n"));
+        }
     }
-    let path = home.path("audit-keys.txt");
-    write_private(&path, text)?;
-    Ok(path)
+    write_private(&path, text)
 }
 
 /// The RSA key that signs proofs of erasure. `ring` signs with such keys and makes none.
@@ -137,8 +152,31 @@ const SIGNERS: &[Signer] = &[
     },
 ];
 
-/// The trust bundle. `pem` gives the text of a key file: during a rotation it holds two keys, with the same grants.
+/// The trust bundle of the key files in `folder`, each under the name that it has in `keys/`; issuer and Envoys are those of
+/// `like`, where there is one.
+pub fn bundle_of(folder: &Path, like: Option<&TrustBundle>) -> Result<String, Failure> {
+    let keys = trusted(|file| {
+        let path = folder.join(file);
+        std::fs::read_to_string(&path).doing(format_args!("read {}", path.display()))
+    })?;
+    let made = TrustBundle::new(like.map_or(DEFAULT_ISSUER, TrustBundle::issuer), keys);
+    made.and_then(|bundle| bundle.with_envoys(like.map_or_else(Vec::new, |like| like.envoys().to_vec())))
+        .map(|bundle| bundle.to_json())
+        .map_err(unusable_bundle)
+}
+
+fn unusable_bundle(error: BundleError) -> Failure {
+    Failure::new(format!("could not write the trust bundle: {error}"))
+}
+
+/// The trust bundle. `pem` gives the text of a key file.
 fn bundle(pem: impl Fn(&'static str) -> Result<String, Failure>) -> Result<String, Failure> {
+    let made = TrustBundle::new(DEFAULT_ISSUER, trusted(pem)?);
+    made.map(|bundle| bundle.to_json()).map_err(unusable_bundle)
+}
+
+/// Whose keys are trusted with what. During a rotation a file holds two keys, with the same grants.
+fn trusted(pem: impl Fn(&'static str) -> Result<String, Failure>) -> Result<Vec<TrustedKey>, Failure> {
     let mut keys = Vec::new();
     for signer in SIGNERS {
         let ring = KeyRing::from_pem(&pem(signer.file)?).map_err(|error| {
@@ -156,9 +194,7 @@ fn bundle(pem: impl Fn(&'static str) -> Result<String, Failure>) -> Result<Strin
             |jwk: &Jwk| TrustedKey { jwk: jwk.clone(), service: signer.service, grants: grants.clone() };
         keys.extend(ring.accepted().iter().map(trusted));
     }
-    TrustBundle::new(DEFAULT_ISSUER, keys)
-        .map(|bundle| bundle.to_json())
-        .map_err(|error| Failure::new(format!("could not write the trust bundle: {error}")))
+    Ok(keys)
 }
 
 #[cfg(test)]

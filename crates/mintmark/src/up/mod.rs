@@ -4,7 +4,7 @@ mod addresses;
 mod database;
 pub mod evidence;
 pub mod incoming;
-mod keys;
+pub mod keys;
 pub mod program;
 mod seed;
 mod services;
@@ -24,7 +24,7 @@ use crate::screen;
 use addresses::Addresses;
 use database::Databases;
 use keys::Keys;
-use services::{Servers, Services};
+use services::{Ground, Servers, Services};
 
 /// Less free space than this and the database would stop in the middle of a mint.
 const LEAST_FREE_BYTES: u64 = 512 * 1024 * 1024;
@@ -54,7 +54,7 @@ pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {
     let outcome = match (outcome, &mut services) {
         (Ok(()), Some(services)) => tokio::select! {
             () = interrupt.received() => Ok(()),
-            died = services.one_died() => Err(died),
+            died = services.one_died(Ground { home: &home, addresses: &addresses, servers }) => Err(died),
         },
         (outcome, _) => outcome,
     };
@@ -82,7 +82,7 @@ async fn run(
 ) -> Result<(), Failure> {
     servers.databases.prepare(home).await?;
     incoming::lay_out(home)?;
-    let started = services.insert(Services::start(home, addresses, keys, servers)?);
+    let started = services.insert(Services::start(Ground { home, addresses, servers }, keys)?);
     started.wait_until_ready().await?;
 
     let stage = seed::seed(home, addresses, keys).await?;

@@ -10,6 +10,7 @@ use mintmark_devstack::redis::RedisServer;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::screen;
+use crate::service;
 
 use super::addresses::Addresses;
 use super::database::Databases;
@@ -21,6 +22,8 @@ use super::tls::Certificates;
 
 /// How long a service may take from start to ready: the first start warms caches on a cold disk.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How often it is looked whether a service ended.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The private servers that the services use.
 #[derive(Clone, Copy)]
@@ -32,7 +35,15 @@ pub struct Servers<'a> {
 /// The running services, in the order in which they were started.
 pub struct Services {
     running: Vec<Running>,
-    logs: PathBuf,
+    certificates: Option<Certificates>,
+}
+
+/// What a service stands on: folder, addresses and servers of this start.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    pub home: &'a Home,
+    pub addresses: &'a Addresses,
+    pub servers: Servers<'a>,
 }
 
 /// One of them.
@@ -48,25 +59,13 @@ struct Running {
 impl Services {
     /// Starts the directory, the scan service, the rate limiter, the preflight gateway with its worker, the evidence vault
     /// with its sequencer, the control plane with its own, and the console.
-    pub fn start(
-        home: &Home,
-        addresses: &Addresses,
-        keys: &Keys,
-        servers: Servers<'_>,
-    ) -> Result<Self, Failure> {
+    pub fn start(ground: Ground<'_>, keys: &Keys) -> Result<Self, Failure> {
+        let certificates = Certificates::make(ground.home)?;
         let mut running = Vec::new();
-        let certificates = Certificates::make(home)?;
-        for mut service in described(home, addresses, keys, servers)? {
-            if let (Some(certificates), Ok(named)) = (&certificates, service.program.parse()) {
-                certificates.apply(named, &mut service.environment);
-            }
-            let log = home.path("logs").join(format!("{}.log", service.name));
-            let process =
-                Process::spawn(&program(service.program)?, service.arguments, &service.environment, &log)?;
-            let Described { name, ops, serving, .. } = service;
-            running.push(Running { name, process, ops, serving });
+        for service in described(ground, keys)? {
+            running.push(service.spawn(ground.home, certificates.as_ref())?);
         }
-        Ok(Self { running, logs: home.path("logs") })
+        Ok(Self { running, certificates })
     }
 
     /// Waits until every service says that it is ready.
@@ -82,19 +81,35 @@ impl Services {
         Ok(())
     }
 
-    /// Returns when a service ended although nobody asked it to.
-    pub async fn one_died(&mut self) -> Failure {
-        let mut tick = tokio::time::interval(Duration::from_millis(500));
+    /// Starts a service again that ended in good order, which is what `mintmark service restart` asks for: with keys and variables
+    /// as they are now. Returns when one ended in another way.
+    pub async fn one_died(&mut self, ground: Ground<'_>) -> Failure {
+        let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;
-            for Running { name, process, .. } in &mut self.running {
-                if let Some(status) = process.ended() {
-                    let log = self.logs.join(format!("{name}.log"));
+            for running in &mut self.running {
+                let Some(status) = running.process.ended() else { continue };
+                let name = running.name;
+                if !status.success() {
+                    let log = log_of(ground.home, name);
                     return Failure::new(format!(
                         "{name} ended by itself ({status}); its log says why: {}",
                         log.display()
                     ));
                 }
+                let service = Keys::load(ground.home)
+                    .and_then(|keys| described(ground, &keys))
+                    .map(|all| all.into_iter().find(|service| service.name == name));
+                let again = match service {
+                    Ok(Some(service)) => service.spawn(ground.home, self.certificates.as_ref()),
+                    Ok(None) => Err(Failure::new(format!("{name} is no service of this platform"))),
+                    Err(failure) => Err(failure),
+                };
+                match again {
+                    Ok(again) => *running = again,
+                    Err(failure) => return failure,
+                }
+                screen::step(name, &format!("started again, process {}", running.process.pid()));
             }
         }
     }
@@ -123,6 +138,21 @@ pub struct Described {
 }
 
 impl Described {
+    /// Starts it, and writes down where it runs (`run/NAME`).
+    fn spawn(mut self, home: &Home, certificates: Option<&Certificates>) -> Result<Running, Failure> {
+        if let (Some(certificates), Ok(named)) = (certificates, self.program.parse()) {
+            certificates.apply(named, &mut self.environment);
+        }
+        let own = home.role_variables(self.name)?;
+        self.environment.retain(|(name, _)| own.iter().all(|(other, _)| other != name));
+        self.environment.extend(own);
+        let log = log_of(home, self.name);
+        let process = Process::spawn(&program(self.program)?, self.arguments, &self.environment, &log)?;
+        let Described { name, ops, serving, .. } = self;
+        service::write_down(home, name, process.pid(), ops)?;
+        Ok(Running { name, process, ops, serving })
+    }
+
     /// A program in one role, with what is said to it and where it answers.
     pub fn new(
         name: &'static str,
@@ -135,12 +165,12 @@ impl Described {
     }
 }
 
-fn described(
-    home: &Home,
-    addresses: &Addresses,
-    keys: &Keys,
-    servers: Servers<'_>,
-) -> Result<Vec<Described>, Failure> {
+fn log_of(home: &Home, name: &str) -> PathBuf {
+    home.path("logs").join(format!("{name}.log"))
+}
+
+fn described(ground: Ground<'_>, keys: &Keys) -> Result<Vec<Described>, Failure> {
+    let Ground { home, addresses, servers } = ground;
     let at = addresses;
     let ratelimit = environment(
         at.ratelimit_ops,

@@ -26,7 +26,11 @@ pub struct WorkerConfig {
 impl WorkerConfig {
     /// Reads it; problems are kept by the reader.
     pub fn read(reader: &mut Reader) -> Option<Self> {
-        let database = DbConfig::read(reader, "PREFLIGHT_WORKER_DATABASE_URL");
+        let database = DbConfig::read(
+            reader,
+            "PREFLIGHT_WORKER_DATABASE_URL",
+            "the gateway's Postgres database, as the login preflight_worker",
+        );
         let buckets = IntakeConfig::read(reader, "PREFLIGHT_BUCKETS");
         let max_file_bytes = max_file_bytes(reader);
         let workers = reader.number(

@@ -1,7 +1,7 @@
 //! From acceptance to report, and what becomes of jobs whose worker or engine does not survive.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,9 @@ use crate::stage::{OTHER, Stage, TARGET};
 fn process(stage: &Stage, further: &[(&str, &str)]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_preflight-gateway"));
     command.arg("worker").env_clear().envs(stage.variables().iter().cloned()).env("OPS_ADDR", "127.0.0.1:0");
-    command.envs(further.iter().copied()).stdout(Stdio::null()).stderr(Stdio::null());
+    mintmark_devstack::logs::configured(stage.variables());
+    let (output, errors) = mintmark_devstack::logs::output("preflight-worker");
+    command.envs(further.iter().copied()).stdout(output).stderr(errors);
     command.spawn().unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 pub mod proxy;
 
-use mintmark_auth::Tier;
+use mintmark_auth::{CertificateIdentity, Tier};
 use mintmark_devstack::redis::RedisServer;
 use mintmark_rpc::client::LimitRequest;
 use mintmark_service::telemetry::metrics_text;
@@ -10,7 +10,8 @@ use reqwest::Response;
 use serde_json::Value;
 
 use self::proxy::{Limited, Proxy, RULES};
-use crate::stage::{self, request};
+use crate::certificates::Authority;
+use crate::stage::{self, Stage, request};
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
@@ -147,5 +148,46 @@ async fn envoy_with_a_wrong_credential_or_domain_is_closed() {
             assert_eq!(proxy.status(&[("x-caller", "ann")]).await, 503);
         }
         assert_eq!(proxy.came_through(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn envoy_with_a_certificate_that_the_trust_bundle_names_needs_no_credential() {
+    stage::in_one_window(3600, by_certificate).await;
+}
+
+async fn by_certificate() {
+    let redis = RedisServer::start(&[]).await.unwrap();
+    let (authority, foreign, stage) = (Authority::new(), Authority::new(), Stage::new());
+    let known = CertificateIdentity::DnsName("edge.envoy.example".into());
+    stage.name_envoys(&[(known, &["edge"])]);
+    let limited = Limited::start_in(stage, authority.context("ratelimit"), &redis.url(), &[]).await;
+    let edge = authority.issue("edge.envoy.example");
+    let unnamed = authority.issue("other.envoy.example");
+    let stranger = foreign.issue_for_one_who_trusts(&authority, "edge.envoy.example");
+    let (proxy, unnamed, stranger, elsewhere, plain) = tokio::join!(
+        Proxy::start_certified(&limited, "edge", &edge),
+        Proxy::start_certified(&limited, "edge", &unnamed),
+        Proxy::start_certified(&limited, "edge", &stranger),
+        Proxy::start_certified(&limited, "other", &edge),
+        Proxy::start(&limited, "edge", limited.credential()),
+    );
+    ready(&proxy).await;
+    let before = proxy.came_through();
+    for _ in 0..3 {
+        assert_eq!(proxy.status(&[("x-caller", "ann")]).await, 200);
+    }
+    assert_eq!(proxy.status(&[("x-caller", "ann")]).await, 429);
+    assert_eq!(proxy.came_through() - before, 3);
+    for (closed, why) in [
+        (unnamed, "a certificate that the bundle does not name"),
+        (stranger, "the same name from a foreign authority"),
+        (elsewhere, "another domain"),
+        (plain, "a good credential in the clear"),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(closed.status(&[("x-caller", "bob")]).await, 503, "{why}");
+        }
+        assert_eq!(closed.came_through(), 0, "{why}");
     }
 }

@@ -24,15 +24,15 @@ fn descriptor(entries: &[(&str, &str)], hits_addend: Option<u64>) -> RateLimitDe
     RateLimitDescriptor { entries: entries.iter().map(entry).collect(), hits_addend, is_negative_hits: false }
 }
 
-fn caller(name: &str) -> RateLimitDescriptor {
+pub fn caller(name: &str) -> RateLimitDescriptor {
     descriptor(&[("caller", name)], None)
 }
 
-fn message(descriptors: &[RateLimitDescriptor]) -> RateLimitRequest {
+pub fn message(descriptors: &[RateLimitDescriptor]) -> RateLimitRequest {
     RateLimitRequest { domain: "edge".to_owned(), descriptors: descriptors.to_vec(), hits_addend: 0 }
 }
 
-fn with<M>(message: M, bearer: &str) -> Request<M> {
+pub fn with<M>(message: M, bearer: &str) -> Request<M> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", format!("Bearer {bearer}").parse().unwrap());
     request

@@ -3,8 +3,10 @@
 
 mod access;
 mod binary;
+mod certificates;
 mod decisions;
 mod envoy;
+mod envoy_certificates;
 mod envoy_rpc;
 mod outages;
 mod stage;

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mintmark_auth::{
-    DEFAULT_ISSUER, Grant, SigningKey, Tier, TokenSource, TrustBundle, TrustedKey, audience, scope,
+    CertificateIdentity, DEFAULT_ISSUER, Grant, SigningKey, Tier, TokenSource, TrustBundle, TrustedEnvoy,
+    TrustedKey, audience, scope,
 };
 use mintmark_ids::{ApiKeyId, ServiceName, TenantId};
 use mintmark_ratelimit::config::RatelimitConfig;
+use mintmark_rpc::Target;
 use mintmark_rpc::client::{Decision, LimitKey, LimitPolicy, LimitRequest, Owner, Ratelimit};
 use mintmark_service::Context;
 use mintmark_service::config::Reader;
@@ -81,9 +83,21 @@ impl Stage {
         reader.finish(config).unwrap()
     }
 
+    /// Writes the Envoys that the trust bundle names, and their domains.
+    pub fn name_envoys(&self, envoys: &[(CertificateIdentity, &[&str])]) {
+        let bundle = TrustBundle::parse(&std::fs::read_to_string(self.trust_bundle()).unwrap()).unwrap();
+        let envoys = envoys.iter().map(|(it, domains)| TrustedEnvoy::new(it.clone(), domains).unwrap());
+        let bundle = bundle.with_envoys(envoys.collect()).unwrap();
+        std::fs::write(self.trust_bundle(), bundle.to_json()).unwrap();
+    }
+
     /// A replica with these variables, which knows its Redis.
     pub async fn replica(&self, variables: &[(&str, &str)]) -> Replica {
-        let context = Context::for_tests("ratelimit");
+        self.replica_in(Context::for_tests("ratelimit"), variables).await
+    }
+
+    /// The same with the certificate of this context.
+    pub async fn replica_in(&self, context: Context, variables: &[(&str, &str)]) -> Replica {
         let service = mintmark_ratelimit::build(self.config(variables), &context).await.unwrap();
         let addr = service.addr;
         tokio::spawn(service.serve());
@@ -95,10 +109,19 @@ impl Stage {
         self.caller_of(replica.addr, FailMode::Closed)
     }
 
-    pub fn caller_of(&self, addr: SocketAddr, mode: FailMode) -> Ratelimit {
-        let policy = LimitPolicy { mode, budget: Duration::from_secs(2), metric_key_ids: DEFAULT_KEY_IDS };
-        Ratelimit::new(&format!("http://{addr}"), self.tokens.clone(), policy).unwrap()
+    /// One that asks over TLS, with the certificate of this context.
+    pub fn caller_over_tls(&self, replica: &Replica, context: &Context) -> Ratelimit {
+        let url = format!("https://{}", replica.addr);
+        Ratelimit::new(Target::new(&url, context), self.tokens.clone(), policy(FailMode::Closed)).unwrap()
     }
+
+    pub fn caller_of(&self, addr: SocketAddr, mode: FailMode) -> Ratelimit {
+        Ratelimit::new(&format!("http://{addr}"), self.tokens.clone(), policy(mode)).unwrap()
+    }
+}
+
+fn policy(mode: FailMode) -> LimitPolicy {
+    LimitPolicy { mode, budget: Duration::from_secs(2), metric_key_ids: DEFAULT_KEY_IDS }
 }
 
 fn path(path: &Path) -> &str {

@@ -1,18 +1,32 @@
 //! Numbers about scans and publishing, for `/metrics`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use mintmark_service::telemetry::meter;
+use mintmark_service::telemetry::{Durations, durations_by, meter};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Meter};
 
 use super::directory_state::DirectoryState;
 use super::verdict::Outcome;
 
+/// Upper bounds in seconds: a scan out of the cache takes some microseconds, one look-up about a millisecond, and after two
+/// seconds nothing can be confirmed any more.
+const SCAN_BUCKETS: [f64; 13] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+
+static DURATIONS: LazyLock<[Durations; Outcome::ALL.len()]> = LazyLock::new(|| {
+    let about = "How long scans took to be judged, by what they came to";
+    durations_by("scan_duration_seconds", about, &SCAN_BUCKETS, "outcome", Outcome::ALL.map(Outcome::as_str))
+});
+
 /// Counters of the scan role: numbers of our own, which whoever reads `/metrics` is shown. Looking an instrument's labels
 /// up for each scan costs more than all else that a scan counts.
-pub struct ScanMetrics(Arc<Counts>);
+pub struct ScanMetrics {
+    counts: Arc<Counts>,
+    durations: &'static [Durations; Outcome::ALL.len()],
+}
 
 #[derive(Default)]
 struct Counts {
@@ -52,22 +66,23 @@ impl ScanMetrics {
         show(&meter, "scan_cache_hits", hits, &counts, |counts| &counts.cache_hits);
         let misses = "codes for which the database was asked";
         show(&meter, "scan_cache_misses", misses, &counts, |counts| &counts.cache_misses);
-        ScanMetrics(counts)
+        ScanMetrics { counts, durations: &DURATIONS }
     }
 
-    /// A scan was judged.
-    pub fn scanned(&self, outcome: Outcome) {
-        self.0.scans[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    /// A scan was judged, and took so long.
+    pub fn scanned(&self, outcome: Outcome, took: Duration) {
+        self.counts.scans[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        self.durations[outcome as usize].record(took);
     }
 
     /// The cache knew the code.
     pub fn cache_hit(&self) {
-        self.0.cache_hits.fetch_add(1, Ordering::Relaxed);
+        self.counts.cache_hits.fetch_add(1, Ordering::Relaxed);
     }
 
     /// It did not.
     pub fn cache_miss(&self) {
-        self.0.cache_misses.fetch_add(1, Ordering::Relaxed);
+        self.counts.cache_misses.fetch_add(1, Ordering::Relaxed);
     }
 }
 

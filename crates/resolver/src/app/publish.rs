@@ -17,6 +17,7 @@ use mintmark_service::{Shutdown, spawn_background};
 use ring::digest::{SHA256, digest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::{Instrument, Span, field, info_span};
 
 use super::directory::Directory;
 use super::publication::{Publication, State, closed};
@@ -65,8 +66,9 @@ where
     let (answers, answered) = mpsc::channel(ACKNOWLEDGED_AHEAD);
     let receiving = receive(directory.clone(), permit.clone(), chunks, hashing);
     let writing = write(directory, permit, hashed, answers, shutdown);
-    mintmark_service::spawn_named("publish-receive", receiving);
-    mintmark_service::spawn_named("publish-write", writing);
+    // In the call's span: the trace of a mint ends in its last COPY.
+    mintmark_service::spawn_named("publish-receive", receiving.in_current_span());
+    mintmark_service::spawn_named("publish-write", writing.in_current_span());
     answered
 }
 
@@ -171,7 +173,8 @@ async fn write(
         let answer = if shutdown.is_requested() {
             Err(Fault::unavailable("SHUTTING_DOWN", "this directory is shutting down: go on with another"))
         } else {
-            commit(&directory, &permit, next).await
+            let span = info_span!("publish.chunk", chunk = field::Empty, units = field::Empty);
+            commit(&directory, &permit, next).instrument(span).await
         };
         if let Err(fault) = &answer {
             directory.metrics.refused(fault.code());
@@ -190,6 +193,7 @@ async fn commit(
 ) -> Result<Acknowledged> {
     let (publication, fence, hashing) = next?;
     let prepared = hashing.await.map_err(Fault::internal)?;
+    Span::current().record("chunk", prepared.chunk).record("units", prepared.units as u64);
     let mut client = directory.raw.get().await?;
     let writing = chunk::write(&mut client, permit, &publication, fence, &prepared);
     let written = tokio::time::timeout(CHUNK_WITHIN, writing).await.map_err(|elapsed| {

@@ -1,6 +1,7 @@
 //! A scan: from a code to a verdict (DESIGN §6).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use mintmark_codes::{Code, CodeDigest, Gtin, StoredHash};
@@ -63,9 +64,10 @@ impl Scanner {
     ///
     /// For a person it activates where the mode says so, and leaves a row of telemetry.
     pub async fn scan(&self, code: &Code, gtin: Option<&Gtin>, visitor: Visitor, intent: Intent) -> Verdict {
+        let started = Instant::now();
         let (verdict, placement) = self.judge(code, gtin, visitor, intent).await;
         let outcome = Outcome::of(&verdict);
-        self.metrics.scanned(outcome);
+        self.metrics.scanned(outcome, started.elapsed());
         // The scan that showed the button was counted; the button counts when it activates.
         let counts = intent == Intent::Scan || outcome == Outcome::ActivatedNow;
         if let Visitor::Person { device, origin } = visitor

@@ -11,6 +11,7 @@ use mintmark_fault::{Fault, Kind};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, Transaction};
+use tracing::Instrument;
 
 use super::copy::{self, CopyRows};
 use crate::app::publication::{Publication, closed, stale_fence};
@@ -81,7 +82,14 @@ pub async fn write(
         compare(&transaction, publication, number, digest).await?;
         return Ok(false);
     }
-    copy_codes(&transaction, publication, chunk).await?;
+    let span = tracing::info_span!(
+        "db.copy",
+        otel.name = "COPY code",
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        units,
+    );
+    copy_codes(&transaction, publication, chunk).instrument(span).await?;
     let count: [(&(dyn ToSql + Sync), Type); 2] =
         [(&publication.id, Type::INT4), (&i64::from(units), Type::INT8)];
     transaction

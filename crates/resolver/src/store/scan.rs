@@ -12,9 +12,11 @@ use chrono::{DateTime, Utc};
 use mintmark_codes::StoredHash;
 use mintmark_db::{DbConfig, RawClient, connect_raw, raw_fault};
 use mintmark_fault::{Chain, Fault, Result};
-use mintmark_service::Context;
+use mintmark_service::{Context, telemetry};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_postgres::Statement;
+use tracing::instrument::Instrumented;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::find::Finder;
@@ -90,7 +92,7 @@ impl ScanStore {
     /// Where a code stands; `None` when the partition does not have it.
     pub async fn find(&self, partition: u16, hash: StoredHash) -> Result<Option<Placement>> {
         let _place = self.0.waiting.try_acquire().map_err(|_| busy())?;
-        self.0.finder.find(partition, hash).await
+        followed("find", self.0.finder.find(partition, hash)).await
     }
 
     /// Activates a code, if nobody did before and its publication allows it; where that asks for a confirmation,
@@ -102,7 +104,7 @@ impl ScanStore {
         confirmed: bool,
         country: Option<Country>,
     ) -> Result<Attempt> {
-        self.ask(|session| async move {
+        let question = self.ask(|session| async move {
             let statement = session.client.prepared(ACTIVATE).await?;
             let hash = Uuid::from_bytes(*hash.as_bytes());
             let country = country.as_ref().map(Country::as_str);
@@ -119,19 +121,19 @@ impl ScanStore {
                 activated_at: row.try_get(1).map_err(raw_fault)?,
                 country: row.try_get::<_, Option<&str>>(2).map_err(raw_fault)?.and_then(Country::parse),
             })
-        })
-        .await
+        });
+        followed("activate", question).await
     }
 
     /// When a code was recalled alone; `None` when it was not.
     pub async fn recalled_at(&self, hash: StoredHash) -> Result<Option<DateTime<Utc>>> {
-        self.ask(|session| async move {
+        let question = self.ask(|session| async move {
             let statement = session.client.prepared(RECALLED_AT).await?;
             let hash = Uuid::from_bytes(*hash.as_bytes());
             let row = session.client.query_opt(&statement, &[&hash]).await.map_err(raw_fault)?;
             row.map(|row| row.try_get(0).map_err(raw_fault)).transpose()
-        })
-        .await
+        });
+        followed("recalled_at", question).await
     }
 
     /// What changed behind a value of the change counter; `None` when it did not move.
@@ -152,6 +154,16 @@ impl ScanStore {
         let _place = self.0.waiting.try_acquire().map_err(|_| busy())?;
         self.0.links.put(question).await
     }
+}
+
+/// A question in a span of its own, where spans are exported; elsewhere it would only cost.
+fn followed<Q: Future>(name: &'static str, question: Q) -> Instrumented<Q> {
+    let span = if telemetry::exports_traces() {
+        tracing::info_span!("db.query", otel.name = name, otel.kind = "client", db.system.name = "postgresql")
+    } else {
+        Span::none()
+    };
+    question.instrument(span)
 }
 
 impl Links {

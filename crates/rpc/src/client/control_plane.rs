@@ -11,11 +11,12 @@ use mintmark_wire::control::v1::ExchangePreflightTokenRequest;
 use mintmark_wire::control::v1::preflight_token_service_client::PreflightTokenServiceClient;
 use tokio::runtime::Handle;
 use tonic::Status;
-use tonic::transport::Channel;
 use tracing::Instrument;
 
+use crate::callee::Callee;
+use crate::outgoing::connect;
 use crate::status::is_ours;
-use crate::{Target, authorized, connect, fault_of};
+use crate::{Target, authorized, fault_of};
 
 /// The control plane answers in milliseconds; a page waits for this.
 const UNARY: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ const PRESENTED: &str = "presented_token";
 /// The control plane's gRPC, as other services call it. Cheap to clone; connects at the first call.
 #[derive(Clone)]
 pub struct ControlPlane {
-    client: PreflightTokenServiceClient<Channel>,
+    client: PreflightTokenServiceClient<Callee>,
     tokens: TokenSource,
 }
 
@@ -54,8 +55,8 @@ impl ControlPlane {
         target: impl Into<Target<'a>>,
         tokens: TokenSource,
     ) -> std::result::Result<Self, StartError> {
-        let channel = connect(target.into(), ServiceName::ControlPlane, &Handle::current())?;
-        Ok(Self { client: PreflightTokenServiceClient::new(channel), tokens })
+        let callee = connect(target.into(), ServiceName::ControlPlane, &Handle::current())?;
+        Ok(Self { client: PreflightTokenServiceClient::new(callee), tokens })
     }
 
     /// Exchanges a caller's PREFLIGHT_JWT for one of the same tenant, subject and tier with `scopes` (empty: all), as far as

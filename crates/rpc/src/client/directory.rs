@@ -15,19 +15,20 @@ use mintmark_wire::directory::v1::{
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 
+use crate::callee::Callee;
+use crate::outgoing::connect;
 use crate::status::{is_broken, is_ours, is_timed_out};
-use crate::{Target, authorized, connect, fault_of};
+use crate::{Target, authorized, fault_of};
 
 /// For a call that answers once, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
 /// A connection that broke under the first attempt is made anew meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
-type Client = DirectoryServiceClient<Channel>;
+type Client = DirectoryServiceClient<Callee>;
 
 /// The resolver's directory, as the control plane calls it. Cheap to clone; connects at the first call.
 ///
@@ -52,8 +53,8 @@ impl Directory {
         target: impl Into<Target<'a>>,
         tokens: TokenSource,
     ) -> std::result::Result<Self, StartError> {
-        let channel = connect(target.into(), ServiceName::Resolver, &Handle::current())?;
-        Ok(Self { client: Client::new(channel), tokens })
+        let callee = connect(target.into(), ServiceName::Resolver, &Handle::current())?;
+        Ok(Self { client: Client::new(callee), tokens })
     }
 
     /// Stores what scans show of a product; an older version changes nothing.
@@ -98,7 +99,7 @@ impl Directory {
             client.publish(request).await
         };
         match call.instrument(span.clone()).await {
-            Ok(response) => Ok(Acknowledgements { answers: response.into_inner(), _open: open }),
+            Ok(response) => Ok(Acknowledgements { answers: response.into_inner(), span, _open: open }),
             Err(status) => Err(failed(&span, &status)),
         }
     }
@@ -222,7 +223,10 @@ impl Directory {
             }
         };
         match attempts.instrument(span.clone()).await {
-            Ok(response) => Ok(response.into_inner()),
+            Ok(response) => {
+                span.record("rpc.grpc.status_code", i32::from(Code::Ok));
+                Ok(response.into_inner())
+            }
             Err(status) => Err(failed(&span, &status)),
         }
     }
@@ -231,6 +235,8 @@ impl Directory {
 /// The answers to a stream of chunks. Dropping it ends the call: the directory keeps what it has acknowledged.
 pub struct Acknowledgements {
     answers: Streaming<PublishResponse>,
+    /// The call's: it ends with the stream.
+    span: Span,
     /// HTTP/2 keeps a call open as long as either side may still send, so the stream of chunks ends with this.
     _open: DropGuard,
 }
@@ -241,7 +247,14 @@ impl Acknowledgements {
     /// # Errors
     /// The directory's status, which [`Directory::fault`] turns into a fault.
     pub async fn message(&mut self) -> std::result::Result<Option<PublishResponse>, Status> {
-        self.answers.message().await
+        let message = self.answers.message().await;
+        let ended = match &message {
+            Ok(Some(_)) => return message,
+            Ok(None) => Code::Ok,
+            Err(status) => status.code(),
+        };
+        self.span.record("rpc.grpc.status_code", i32::from(ended));
+        message
     }
 }
 

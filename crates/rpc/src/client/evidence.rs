@@ -18,19 +18,20 @@ use mintmark_wire::evidence::v1::{
     StartOperationResponse, UploadRequest, UploadResponse, read_content_response,
 };
 use tokio::runtime::Handle;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 
+use crate::callee::Callee;
+use crate::outgoing::connect;
 use crate::status::{is_broken, is_ours, is_timed_out};
-use crate::{Target, authorized, connect, fault_of};
+use crate::{Target, authorized, fault_of};
 
 /// For a call that answers once, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
 /// A connection that broke under the first attempt is made anew meanwhile.
 const PAUSE: Duration = Duration::from_millis(100);
 
-type Client = EvidenceServiceClient<Channel>;
+type Client = EvidenceServiceClient<Callee>;
 
 /// The evidence vault, as the control plane calls it. Cheap to clone; connects at the first call.
 ///
@@ -88,8 +89,8 @@ impl EvidenceVault {
         target: impl Into<Target<'a>>,
         tokens: TokenSource,
     ) -> std::result::Result<Self, StartError> {
-        let channel = connect(target.into(), ServiceName::EvidenceVault, &Handle::current())?;
-        Ok(Self { client: Client::new(channel), tokens })
+        let callee = connect(target.into(), ServiceName::EvidenceVault, &Handle::current())?;
+        Ok(Self { client: Client::new(callee), tokens })
     }
 
     methods! {

@@ -14,12 +14,13 @@ use mintmark_wire::preflight::v1::{
     UpdateJobResponse,
 };
 use tokio::runtime::Handle;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tracing::{Instrument, Span};
 
+use crate::callee::Callee;
+use crate::outgoing::connect;
 use crate::status::{is_broken, is_ours, is_timed_out};
-use crate::{OutgoingToken, Target, authorized, connect, fault_of};
+use crate::{OutgoingToken, Target, authorized, fault_of};
 
 /// For a call, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
@@ -28,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Pages of jobs with long intents, and reports.
 const LARGEST_ANSWER: usize = 16 << 20;
 
-type Client = PreflightServiceClient<Channel>;
+type Client = PreflightServiceClient<Callee>;
 
 /// The preflight gateway, as other services call it. Cheap to clone; connects at the first call.
 ///
@@ -59,8 +60,8 @@ impl Preflight {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn new<'a>(target: impl Into<Target<'a>>) -> std::result::Result<Self, StartError> {
-        let channel = connect(target.into(), ServiceName::PreflightGateway, &Handle::current())?;
-        Ok(Self { client: Client::new(channel).max_decoding_message_size(LARGEST_ANSWER) })
+        let callee = connect(target.into(), ServiceName::PreflightGateway, &Handle::current())?;
+        Ok(Self { client: Client::new(callee).max_decoding_message_size(LARGEST_ANSWER) })
     }
 
     methods! {

@@ -15,8 +15,9 @@ use mintmark_wire::ratelimit::v1::{self as wire, CheckRequest, CheckResponse};
 use tokio::runtime::Handle;
 
 use self::together::{Asker, Undecided};
+use crate::Target;
 use crate::breaker::Breaker;
-use crate::{Target, connect};
+use crate::outgoing::connect;
 
 /// The tenant of tokens for calls about somebody without a tenant.
 const NOBODY: &str = "nobody";
@@ -138,12 +139,12 @@ impl Ratelimit {
         policy: LimitPolicy,
     ) -> Result<Self, StartError> {
         let home = Handle::current();
-        let channel = connect(target.into(), ServiceName::Ratelimit, &home)?;
+        let callee = connect(target.into(), ServiceName::Ratelimit, &home)?;
         let nobody = TenantId::parse(NOBODY).map_err(|error| {
             StartError::new("the tenant of anonymous calls is not a tenant id").caused_by(error)
         })?;
         let asker = Asker {
-            client: RatelimitServiceClient::new(channel),
+            client: RatelimitServiceClient::new(callee),
             tokens,
             budget: policy.budget,
             breaker: Breaker::default(),

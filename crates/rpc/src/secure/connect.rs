@@ -28,7 +28,16 @@ async fn connect(tls: Tls, service: ServiceName, uri: Uri) -> Result<TokioIo<Tls
     let host = host.trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, uri.port_u16().unwrap_or(443))).await?;
     stream.set_nodelay(true)?;
+    Ok(TokioIo::new(secured(stream, &tls, service).await?))
+}
+
+/// Shakes hands on a connection with `service`, and with nobody else.
+pub(crate) async fn secured(
+    stream: TcpStream,
+    tls: &Tls,
+    service: ServiceName,
+) -> Result<TlsStream<TcpStream>, Error> {
     let name = server_name(service.as_str())
         .ok_or_else(|| Error::new(ErrorKind::InvalidInput, "the service has no name in a certificate"))?;
-    Ok(TokioIo::new(TlsConnector::from(tls.client()).connect(name, stream).await?))
+    TlsConnector::from(tls.client()).connect(name, stream).await
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use mintmark_auth::ClientCertificate;
 use mintmark_ids::ServiceName;
 use mintmark_service::Shutdown;
-use mintmark_service::tls::{Tls, names};
+use mintmark_service::tls::{Tls, alternative_names, names};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -24,15 +25,27 @@ const HANDSHAKES: usize = 64;
 /// After the system refused to accept, for want of descriptors perhaps.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whose connection a request came on: every service that the certificate names. In the request's extensions where the
-/// connection is over TLS.
+/// Whose connection a request came on. In the request's extensions where the connection is over TLS.
 #[derive(Clone, Debug)]
-pub(crate) struct Peer(Arc<[ServiceName]>);
+pub(crate) struct Peer(Arc<Shown>);
+
+/// What the other end showed.
+#[derive(Debug)]
+struct Shown {
+    /// Every service that the certificate names.
+    services: Vec<ServiceName>,
+    certificate: ClientCertificate,
+}
 
 impl Peer {
     /// Whether the certificate is this service's.
     pub(crate) fn is(&self, service: ServiceName) -> bool {
-        self.0.contains(&service)
+        self.0.services.contains(&service)
+    }
+
+    /// The certificate of somebody who is no service of ours: a service is what it is, whatever else its certificate is called.
+    pub(crate) fn stranger(&self) -> Option<&ClientCertificate> {
+        self.0.services.is_empty().then_some(&self.0.certificate)
     }
 }
 
@@ -86,7 +99,7 @@ pub(crate) fn incoming(
             tokio::spawn(async move {
                 match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => {
-                        let peer = peer(&stream);
+                        let Some(peer) = peer(&stream) else { return };
                         let _gone = sender.send(Ok(Stream::Secure(Box::new(stream), peer))).await;
                     }
                     Ok(Err(error)) => tracing::debug!(%error, "a connection did not shake hands"),
@@ -99,16 +112,16 @@ pub(crate) fn incoming(
     ReceiverStream::new(accepted)
 }
 
-/// The services that the other end's certificate names; its chain was verified in the handshake.
-fn peer(stream: &TlsStream<TcpStream>) -> Peer {
+/// What the other end's certificate says; its chain was verified in the handshake, which wants one.
+fn peer(stream: &TlsStream<TcpStream>) -> Option<Peer> {
     let (_, session) = stream.get_ref();
-    let certificate = session.peer_certificates().and_then(|chain| chain.first());
-    Peer(
-        ServiceName::ALL
-            .into_iter()
-            .filter(|service| certificate.is_some_and(|it| names(it, service.as_str())))
-            .collect(),
-    )
+    let certificate = session.peer_certificates()?.first()?;
+    let services = ServiceName::ALL.into_iter().filter(|service| names(certificate, service.as_str()));
+    let called = alternative_names(certificate);
+    Some(Peer(Arc::new(Shown {
+        services: services.collect(),
+        certificate: ClientCertificate::new(certificate, called.dns, called.uris),
+    })))
 }
 
 macro_rules! both {

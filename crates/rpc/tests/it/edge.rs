@@ -40,13 +40,15 @@ pub struct Edge {
     pub served: JoinHandle<Result<(), StartError>>,
 }
 
-impl Edge {
-    pub async fn start() -> Self {
-        Self::start_with(Context::for_tests("directory"), |edge| edge).await
-    }
+/// What replicas of one service have in common: whom they believe.
+pub struct Keys {
+    pem: String,
+    trust: TrustStore,
+}
 
-    pub async fn start_with(context: Context, adjust: impl FnOnce(GrpcEdge) -> GrpcEdge) -> Self {
-        let pem = SigningKey::generate_pem();
+impl Keys {
+    pub fn new() -> Self {
+        let pem = SigningKey::generate_pem().to_string();
         let key = SigningKey::from_pem(&pem).unwrap();
         let scopes = [scope::DIRECTORY_PUBLISH, scope::DIRECTORY_REVOKE, scope::DIRECTORY_READ]
             .map(str::to_owned)
@@ -57,19 +59,59 @@ impl Edge {
             .to_vec();
         let trusted = TrustedKey { jwk: key.public_jwk(), service: ServiceName::ControlPlane, grants };
         let trust = TrustStore::fixed(TrustBundle::new(ISSUER, vec![trusted]).unwrap());
+        Self { pem, trust }
+    }
+
+    /// Tokens that they believe.
+    pub fn tokens(&self) -> TokenSource {
+        TokenSource::new(ServiceName::ControlPlane, SigningKey::from_pem(&self.pem).unwrap(), ISSUER)
+    }
+}
+
+impl Edge {
+    pub async fn start() -> Self {
+        Self::start_with(Context::for_tests("directory"), |edge| edge).await
+    }
+
+    pub async fn start_with(context: Context, adjust: impl FnOnce(GrpcEdge) -> GrpcEdge) -> Self {
+        Self::serve(&Keys::new(), local(0), context, adjust).await
+    }
+
+    /// One of several that believe the same.
+    pub async fn replica(keys: &Keys, addr: SocketAddr) -> Self {
+        Self::replica_in(keys, addr, Context::for_tests("directory")).await
+    }
+
+    pub async fn replica_in(keys: &Keys, addr: SocketAddr, context: Context) -> Self {
+        Self::serve(keys, addr, context, |edge| edge).await
+    }
+
+    async fn serve(
+        keys: &Keys,
+        addr: SocketAddr,
+        context: Context,
+        adjust: impl FnOnce(GrpcEdge) -> GrpcEdge,
+    ) -> Self {
         let directory = TestDirectory::default();
-        let edge = GrpcEdge::new("directory", ROWS.to_vec(), ServiceVerifier::new(trust, audience::RESOLVER))
+        let verifier = ServiceVerifier::new(keys.trust.clone(), audience::RESOLVER);
+        let edge = GrpcEdge::new("directory", ROWS.to_vec(), verifier)
             .configured_by("DIRECTORY_GRPC_ADDR")
             .add(DirectoryServiceServer::new(directory.clone()))
             .reflection(mintmark_wire::DESCRIPTOR_SET);
-        let running = adjust(edge).bind(local(0), &context).await.unwrap();
+        let running = adjust(edge).bind(addr, &context).await.unwrap();
         Self {
             addr: running.addr,
             context,
             directory,
-            tokens: TokenSource::new(ServiceName::ControlPlane, key, ISSUER),
+            tokens: keys.tokens(),
             served: tokio::spawn(running.serve()),
         }
+    }
+
+    /// Asks it to end, and waits until it has: calls under way are answered.
+    pub async fn stop(mut self) {
+        self.context.shutdown.trigger();
+        (&mut self.served).await.unwrap().unwrap();
     }
 
     pub fn url(&self) -> String {

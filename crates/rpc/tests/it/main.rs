@@ -7,6 +7,7 @@ mod client;
 mod directory;
 mod edge;
 mod open_methods;
+mod replicas;
 mod tls;
 
 use std::future::Future;

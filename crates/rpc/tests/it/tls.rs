@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use crate::edge::{Edge, product, tenant};
 
 /// An authority with a folder for what it makes.
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -44,7 +44,7 @@ impl Authority {
         files
     }
 
-    fn context(&self, service: &str) -> Context {
+    pub fn context(&self, service: &str) -> Context {
         Context { tls: Some(Tls::load(self.files(service)).unwrap()), ..Context::for_tests("directory") }
     }
 }

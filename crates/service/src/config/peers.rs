@@ -4,11 +4,18 @@ use std::net::SocketAddr;
 
 use url::{Host, Url};
 
+use super::variable::Variable;
 use super::{AppEnv, Reader};
 
 const CERTIFICATE: &str = "TLS_CERT_FILE";
+const URLS: &str = "http:// or https:// URL; several, separated by commas, are replicas";
 
 impl Reader {
+    /// Whether whoever connects has to show a certificate.
+    pub fn is_mutual(&self) -> bool {
+        self.has(CERTIFICATE)
+    }
+
     /// Where other services find this one over gRPC. In production an address beyond this machine needs `TLS_CERT_FILE`.
     pub fn grpc_addr(
         &mut self,
@@ -29,7 +36,8 @@ impl Reader {
     }
 
     /// Where another service is found over gRPC: `https://` needs `TLS_CERT_FILE`; `http://` is for this machine alone,
-    /// unless the environment says that nothing here is worth protecting.
+    /// unless the environment says that nothing here is worth protecting. Several URLs of one scheme, separated by commas,
+    /// are replicas that calls are spread over; a name is every address that it stands for.
     pub fn peer_url(
         &mut self,
         app_env: Option<AppEnv>,
@@ -37,8 +45,25 @@ impl Reader {
         default: &str,
         about: &'static str,
     ) -> Option<String> {
-        let text = self.url(name, default, about)?;
-        let url = Url::parse(&text).ok()?;
+        let variable = Variable::open(name, about).like(URLS);
+        let text = self.defaulted(variable, default)?;
+        let mut urls = Vec::new();
+        for one in text.split(',') {
+            let url = self.checked_url(name, one.trim())?;
+            self.encrypted(app_env, name, &url)?;
+            urls.push(url);
+        }
+        let secure = urls.iter().filter(|url| url.starts_with("https:")).count();
+        if secure > 0 && secure < urls.len() {
+            self.problem(name, "has both http:// and https://: replicas of one service are called alike");
+            return None;
+        }
+        Some(urls.join(","))
+    }
+
+    /// A URL that calls may go to in this environment.
+    fn encrypted(&mut self, app_env: Option<AppEnv>, name: &'static str, text: &str) -> Option<()> {
+        let url = Url::parse(text).ok()?;
         if url.scheme() == "https" && !self.has(CERTIFICATE) {
             self.problem(name, "is https://: set TLS_CERT_FILE, TLS_KEY_FILE and TLS_CA_FILE");
             return None;
@@ -48,7 +73,7 @@ impl Reader {
             self.problem(name, "is http:// to another machine: use https://, or set APP_ENV=development");
             return None;
         }
-        Some(text)
+        Some(())
     }
 }
 
@@ -84,6 +109,11 @@ mod tests {
             (AppEnv::Production, false, "https://limiter:9084", false),
             (AppEnv::Development, false, "http://limiter:9084", true),
             (AppEnv::Development, false, "https://limiter:9084", false),
+            (AppEnv::Production, false, "http://127.0.0.1:9084,http://[::1]:9084", true),
+            (AppEnv::Production, true, "https://limiter:9084,https://other:9084", true),
+            (AppEnv::Production, true, "http://127.0.0.1:9084,http://limiter:9084", false),
+            (AppEnv::Development, true, "https://limiter:9084,http://limiter:9084", false),
+            (AppEnv::Development, false, "http://limiter:9084,", false),
         ] {
             assert_eq!(url(env, certificate, text), fine, "{env} {certificate} {text}");
         }

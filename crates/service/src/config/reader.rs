@@ -2,22 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fmt::Write as _;
 
-/// One variable that was asked for, so that a table of all of them can be printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    /// The environment variable.
-    pub name: &'static str,
-    /// What it is when unset; `None` when there is no default.
-    pub default: Option<String>,
-    /// One sentence about it.
-    pub about: &'static str,
-    /// Whether the service does not start without it.
-    pub required: bool,
-    /// Whether its value must never be shown.
-    pub secret: bool,
-}
+use super::variable::{Need, Variable};
 
 /// Reads variables one by one and remembers every problem; `finish` hands out the result or all problems.
 ///
@@ -115,6 +101,15 @@ impl Reader {
         &self.described
     }
 
+    /// Says in the description that `name`, which was asked for, is needed when `condition`; the caller refuses a
+    /// configuration without it.
+    pub fn needed_when(&mut self, name: &'static str, condition: &'static str) {
+        let known = self.described.iter_mut().find(|known| known.name == name);
+        if let Some(known) = known.filter(|known| known.need == Need::Never) {
+            known.need = Need::When(condition);
+        }
+    }
+
     /// Whether a variable that is described elsewhere is set.
     pub(super) fn has(&self, name: &str) -> bool {
         match &self.source {
@@ -142,21 +137,4 @@ impl Reader {
         };
         Some(value.filter(|value| !value.is_empty()))
     }
-}
-
-/// The variables as a Markdown table: name, default, what it is.
-#[must_use]
-pub fn markdown(variables: &[Variable]) -> String {
-    let mut table = String::from("| variable | default | what it is |\n| --- | --- | --- |\n");
-    for variable in variables {
-        let default = match (&variable.default, variable.required) {
-            (Some(default), _) => format!("`{default}`"),
-            (None, true) => "required".to_owned(),
-            (None, false) => "none".to_owned(),
-        };
-        let secret = if variable.secret { " (secret)" } else { "" };
-        // Writing to a String cannot fail.
-        let _infallible = writeln!(table, "| `{}` | {default} | {}{secret} |", variable.name, variable.about);
-    }
-    table
 }

@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Standard;
 use crate::ops::OpsServer;
 use crate::reload::keep_fresh;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{self, Telemetry};
 use crate::tls::Tls;
 use crate::{Context, Health, Shutdown, StartError};
 
@@ -56,7 +56,9 @@ where
             .transpose()
             .map_err(|error| StartError::new("TLS between services cannot be set up").caused_by(error))?,
     };
+    telemetry::observe_process(&context.home);
     if let Some(tls) = context.tls.clone() {
+        tls.observe_expiry();
         keep_fresh(&context, "tls-certificate", move || tls.reload());
     }
     let mut signals = Signals::install()?;

@@ -6,6 +6,8 @@ use opentelemetry::metrics::{Histogram, Meter, MeterProvider};
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use prometheus::{Encoder, Registry, TextEncoder};
 
+use super::durations::{self, Durations};
+
 /// Upper bounds, in seconds, of the buckets of a duration: from a cached scan (1 ms) to the request deadline (30 s).
 pub const SECONDS_BUCKETS: [f64; 14] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -54,6 +56,21 @@ pub fn seconds_histogram(name: &'static str, about: &'static str) -> Histogram<f
         .with_description(about)
         .with_boundaries(SECONDS_BUCKETS.to_vec())
         .build()
+}
+
+/// A histogram in seconds with one label whose values are known beforehand, for places where an instrument's own look-up of
+/// labels costs too much. Each value is there from the first moment.
+///
+/// `name` is as Prometheus shows it and ends in `_seconds`. Make it once in a process: a second one of a name is not shown.
+#[must_use]
+pub fn durations_by<const N: usize>(
+    name: &'static str,
+    about: &'static str,
+    bounds: &[f64],
+    label: &'static str,
+    values: [&'static str; N],
+) -> [Durations; N] {
+    durations::durations_by(&metrics().registry, name, about, bounds, label, values)
 }
 
 /// Every metric in Prometheus' text format, version 0.0.4.

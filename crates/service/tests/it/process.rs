@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
 
-use mintmark_service::{Launch, launch};
+use mintmark_service::{Ask, Launch, launch};
 use serde_json::Value;
 
 const MODE: &str = "SERVICE_TEST_MODE";
@@ -12,8 +12,8 @@ const MODE: &str = "SERVICE_TEST_MODE";
 #[test]
 fn child() {
     let Ok(mode) = std::env::var(MODE) else { return };
-    let check_config = mode == "check";
-    let start = Launch { name: "example", default_ops_addr: "127.0.0.1:0", check_config };
+    let ask = Ask::from_options(mode == "check", mode == "describe");
+    let start = Launch { name: "example", default_ops_addr: "127.0.0.1:0", ask };
     let code = launch(
         start,
         |reader| reader.secret("EXAMPLE_KEY", "a key"),
@@ -72,6 +72,25 @@ fn launch_to_check_the_configuration_exits_0_and_serves_nothing() {
     assert_eq!(code, Some(0));
     assert!(stdout.contains("configuration ok"), "{stdout}");
     assert!(!stdout.contains("starting"));
+}
+
+#[test]
+fn launch_to_describe_the_configuration_prints_it_and_no_value() {
+    let mut asked = command("describe");
+    asked.env("EXAMPLE_KEY", "hunter2").env("APP_ENV", "staging");
+    let (code, stdout, _) = run(asked);
+    assert_eq!(code, Some(0));
+    let start = stdout.find('{').unwrap();
+    let mut parsed = serde_json::Deserializer::from_str(&stdout[start..]).into_iter::<Value>();
+    let described = parsed.next().unwrap().unwrap();
+    let names: Vec<&str> = described["variables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|variable| variable["name"].as_str().unwrap())
+        .collect();
+    assert!(names.starts_with(&["APP_ENV", "OPS_ADDR"]) && names.ends_with(&["EXAMPLE_KEY"]), "{names:?}");
+    assert!(!stdout.contains("hunter2"));
 }
 
 #[test]

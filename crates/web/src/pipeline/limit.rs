@@ -10,8 +10,7 @@ use mintmark_auth::{Principal, Tier};
 use mintmark_fault::Fault;
 use mintmark_ids::TenantId;
 use mintmark_service::limit::{
-    KeyLabel, LimitAnswer, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit,
-    uncountable,
+    KeyLabel, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit, uncountable,
 };
 use mintmark_service::network::{Network, visitor_address};
 
@@ -35,12 +34,22 @@ pub(crate) struct Counting {
 /// What the gate made of a request: somebody, nobody in particular (the row asks for no credential), or a refusal.
 pub(super) type Judged = Result<Option<Principal>, Fault>;
 
-/// What a credential that the gate does not judge says of a request, before it is charged.
+/// What a request says of itself before it is charged: all that may be needed to name whom it is charged to.
 pub(super) struct Brought {
     /// The name of the credential, whatever it is worth.
     pub credential: Option<Stranger>,
-    /// The tenant whose object a signed URL leads to, where its signature is good.
-    pub signed_for: Option<TenantId>,
+    /// The tenant whose object a signed URL leads to, and the name of the URL, where its signature is good.
+    pub signed_for: Option<(TenantId, Stranger)>,
+    /// Where the request comes from.
+    pub address: IpAddr,
+}
+
+/// What became of a charge.
+pub(super) struct Charged {
+    /// Whether the request passes.
+    passed: Result<(), Fault>,
+    /// What its answer says about its limits, whatever else that says.
+    told: Option<Told>,
 }
 
 /// What the answer to a counted request says about its limits.
@@ -58,60 +67,67 @@ impl Counting {
     }
 
     /// Charges a request for whoever it was found to come from.
-    pub(super) async fn charge(
-        &self,
-        limit: Limit,
-        brought: Brought,
-        judged: &Judged,
-        request: &ServiceRequest,
-    ) -> Result<(), Fault> {
+    pub(super) async fn charge(&self, limit: Limit, brought: Brought, judged: &Judged) -> Charged {
         let nobody = |name: Stranger| (Owner::Stranger(name.clone()), Key::Stranger(name), NOBODYS);
+        let Brought { credential, signed_for, address } = brought;
+        let network = || Stranger::of_network(address);
         let mut budget = Budget::Requests;
-        let (owner, key, tier) = match (judged, brought.credential, brought.signed_for) {
+        let (owner, key, tier) = match (judged, credential, signed_for) {
             // Who this is could not be found out, and nothing is done for it: there is nobody to charge.
-            (Err(fault), ..) if fault.kind().http_status() >= 500 => return Ok(()),
-            (Ok(Some(principal)), presented, _) => {
-                verified(principal, presented.unwrap_or_else(|| self.network(request)))
-            }
-            (Err(_), Some(credential), _) => {
-                self.unverified
-                    .charge(&self.network(request))
-                    .map_err(|full| self.refused_here(full, request))?;
-                nobody(credential)
-            }
-            (Ok(None), _, Some(tenant)) => {
+            (Err(fault), ..) if fault.kind().http_status() >= 500 => return Charged::of(Ok(()), &[]),
+            (Ok(Some(principal)), presented, _) => verified(principal, presented.unwrap_or_else(network)),
+            (Err(_), Some(credential), _) => match self.unverified.charge(&network()) {
+                Ok(()) => nobody(credential),
+                Err(full) => return self.refused_here(full),
+            },
+            (Ok(None), _, Some((tenant, url))) => {
                 budget = Budget::Downloads;
-                (Owner::Tenant(tenant), Key::Stranger(name_of_url(request)), SIGNED)
+                (Owner::Tenant(tenant), Key::Stranger(url), SIGNED)
             }
-            (Ok(None) | Err(_), ..) => nobody(self.network(request)),
+            (Ok(None) | Err(_), ..) => nobody(network()),
         };
         let passes_uncounted = limit == Limit::Counted;
         match self.limiter.charge(Charge { budget, owner, key, tier, passes_uncounted }).await {
-            Verdict::Passes(answer) => {
-                if let Some(answer) = answer {
-                    tell(request, &answer.quotas());
-                }
-                Ok(())
+            Verdict::Passes(Some(answer)) => Charged::of(Ok(()), &answer.quotas()),
+            Verdict::Passes(None) => Charged::of(Ok(()), &[]),
+            Verdict::Refused(answer) => {
+                let quotas = answer.quotas();
+                let fault = over_limit(answer.reason.unwrap_or(RejectReason::KeyLimit), &quotas);
+                Charged::of(Err(fault), &quotas)
             }
-            Verdict::Refused(answer) => Err(refused(&answer, request)),
-            Verdict::Unavailable { retry_after } => Err(uncountable(retry_after)),
+            Verdict::Unavailable { retry_after } => Charged::of(Err(uncountable(retry_after)), &[]),
         }
     }
 
-    fn network(&self, request: &ServiceRequest) -> Stranger {
+    /// Where a request comes from.
+    pub(super) fn address(&self, request: &ServiceRequest) -> IpAddr {
         let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
         let lines = request.headers().get_all("x-forwarded-for").filter_map(|line| line.to_str().ok());
         let forwarded: Vec<&str> = lines.collect();
-        Stranger::of_network(visitor_address(peer, &forwarded, &self.trusted_proxies))
+        visitor_address(peer, &forwarded, &self.trusted_proxies)
     }
 
     /// The network's own budget is used up: nobody else is asked.
-    fn refused_here(&self, full: Quota, request: &ServiceRequest) -> Fault {
+    fn refused_here(&self, full: Quota) -> Charged {
         let reason = RejectReason::KeyLimit;
         self.metrics.rejected(NOBODYS.as_str(), KeyLabel::None, reason);
         let full = [full];
-        tell(request, &full);
-        over_limit(reason, &full)
+        Charged::of(Err(over_limit(reason, &full)), &full)
+    }
+}
+
+impl Charged {
+    fn of(passed: Result<(), Fault>, quotas: &[Quota]) -> Self {
+        let told = (!quotas.is_empty()).then(|| Told(RateLimitFields::of(quotas)));
+        Self { passed, told }
+    }
+
+    /// Notes what the answer will say; whether the request passes.
+    pub(super) fn noted(self, request: &ServiceRequest) -> Result<(), Fault> {
+        if let Some(told) = self.told {
+            request.extensions_mut().insert(told);
+        }
+        self.passed
     }
 }
 
@@ -134,18 +150,8 @@ fn verified(principal: &Principal, credential: Stranger) -> (Owner, Key, Tier) {
 }
 
 /// Its signature makes it a credential.
-fn name_of_url(request: &ServiceRequest) -> Stranger {
+pub(super) fn name_of_url(request: &ServiceRequest) -> Stranger {
     Stranger::of_credential(request.uri().path_and_query().map_or("", |url| url.as_str()))
-}
-
-fn refused(answer: &LimitAnswer, request: &ServiceRequest) -> Fault {
-    let quotas = answer.quotas();
-    tell(request, &quotas);
-    over_limit(answer.reason.unwrap_or(RejectReason::KeyLimit), &quotas)
-}
-
-fn tell(request: &ServiceRequest, quotas: &[Quota]) {
-    request.extensions_mut().insert(Told(RateLimitFields::of(quotas)));
 }
 
 /// Writes what is left into the answer, whatever that is.

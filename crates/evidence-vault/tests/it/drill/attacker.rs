@@ -22,6 +22,8 @@ use tokio_postgres::NoTls;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::token;
+
 /// What it is given beside the backup.
 pub enum Keys<'a> {
     /// A copy of a keystore folder, and `EVIDENCE_ENCRYPTION_KEY` in base64.
@@ -33,7 +35,7 @@ pub enum Keys<'a> {
 /// Runs it in a process of its own: what it recovered, or why nothing.
 pub fn attack(database: &str, objects: &Path, record: &str, keys: &Keys<'_>) -> Result<Vec<u8>, String> {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "drill::attacker::program", "--ignored", "--nocapture"]);
+    token::as_program(&mut command, "attacker");
     command.env("LOOT_DATABASE", database).env("LOOT_OBJECTS", objects).env("LOOT_RECORD", record);
     match keys {
         Keys::Folder(folder, key) => command.env("LOOT_KEYSTORE", folder).env("LOOT_KEY", key),
@@ -50,9 +52,8 @@ pub fn attack(database: &str, objects: &Path, record: &str, keys: &Keys<'_>) -> 
     }
 }
 
-#[tokio::test]
-#[ignore = "the attacker's program, run by the drills"]
-async fn program() {
+/// The program itself.
+pub async fn program() {
     match recover().await {
         Ok(content) => println!("\nRECOVERED {}", STANDARD.encode(content)),
         Err(reason) => println!("\nNOTHING {reason}"),

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use mintmark_auth::envoy::{self, IssuedEnvoyCredential};
 use mintmark_devstack::{Process, free_port, tools};
+use mintmark_service::Context;
+use mintmark_service::tls::TlsFiles;
 use reqwest::Response;
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::certificates::Issued;
 use crate::stage::{Replica, Stage};
 
 /// Three requests an hour for each caller; two things are only watched; free tenants have the limits of the service.
@@ -30,7 +33,12 @@ pub struct Limited {
 impl Limited {
     /// With five free requests an hour; `idle` is a domain that no rule speaks of.
     pub async fn start(redis: &str, more: &[(&str, &str)]) -> Self {
-        let (stage, issued, folder) = (Stage::new(), envoy::generate(), tempfile::tempdir().unwrap());
+        Self::start_in(Stage::new(), Context::for_tests("ratelimit"), redis, more).await
+    }
+
+    /// The same on a stage that is prepared, with the certificate of this context.
+    pub async fn start_in(stage: Stage, context: Context, redis: &str, more: &[(&str, &str)]) -> Self {
+        let (issued, folder) = (envoy::generate(), tempfile::tempdir().unwrap());
         let (other, file) = (envoy::generate(), folder.path().join("rules.json"));
         std::fs::write(&file, RULES).unwrap();
         let credentials =
@@ -45,7 +53,7 @@ impl Limited {
             ("RATE_LIMIT_ENVOY_CREDENTIALS", &credentials),
         ];
         variables.extend_from_slice(more);
-        let replica = stage.replica(&variables).await;
+        let replica = stage.replica_in(context, &variables).await;
         Self { replica, stage, issued, folder }
     }
 
@@ -75,6 +83,21 @@ pub struct Proxy {
 impl Proxy {
     /// Starts one with this domain and credential.
     pub async fn start(limited: &Limited, domain: &str, credential: &str) -> Self {
+        let metadata = format!(r#"[{{ key: authorization, value: "Bearer {credential}" }}]"#);
+        Self::start_with(limited, domain, &metadata, "null").await
+    }
+
+    /// Starts one that shows a certificate, and has no credential.
+    pub async fn start_certified(limited: &Limited, domain: &str, shown: &Issued) -> Self {
+        let TlsFiles { certificate, key, authority } = &shown.files;
+        let transport = include_str!("tls.yaml")
+            .replace("@CERTIFICATE@", certificate.to_str().unwrap())
+            .replace("@KEY@", key.to_str().unwrap())
+            .replace("@AUTHORITY@", authority.to_str().unwrap());
+        Self::start_with(limited, domain, "[]", &transport).await
+    }
+
+    async fn start_with(limited: &Limited, domain: &str, metadata: &str, transport: &str) -> Self {
         let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (folder, port, seen) = (tempfile::tempdir().unwrap(), free_port(), Seen::default());
         let config = include_str!("envoy.yaml")
@@ -82,7 +105,8 @@ impl Proxy {
             .replace("@UPSTREAM@", &upstream.local_addr().unwrap().port().to_string())
             .replace("@RATELIMIT@", &limited.replica.addr.port().to_string())
             .replace("@DOMAIN@", domain)
-            .replace("@CREDENTIAL@", credential);
+            .replace("@METADATA@", metadata)
+            .replace("@TRANSPORT@", transport);
         let file = folder.path().join("envoy.yaml");
         std::fs::write(&file, config).unwrap();
         tokio::spawn(serve(upstream, Arc::clone(&seen)));

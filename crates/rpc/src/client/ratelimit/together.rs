@@ -18,11 +18,11 @@ use mintmark_wire::ratelimit::v1::{CheckRequest, CheckResponse};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tonic::Status;
-use tonic::transport::Channel;
 use tracing::Span;
 
 use super::RETRY_AFTER;
 use crate::breaker::Breaker;
+use crate::callee::Callee;
 use crate::status::is_ours;
 use crate::{authorized, fault_of};
 
@@ -35,7 +35,7 @@ const TOGETHER: usize = 64;
 
 /// Who asks the limiter.
 pub(super) struct Asker {
-    pub(super) client: RatelimitServiceClient<Channel>,
+    pub(super) client: RatelimitServiceClient<Callee>,
     pub(super) tokens: TokenSource,
     /// The longest that a call may take.
     pub(super) budget: Duration,

@@ -1,14 +1,15 @@
-//! `mintmark preflight`: what a policy says of one file, as a table for a person.
+//! `mintmark preflight FILE`: what a policy says of one file, as a table for a person.
 //!
 //! The file is read by the program `preflight-engine` beside this one, in a process that shuts itself in; this process opens
 //! the file, hands it over as standard input, and looks at nothing but the facts that come back.
 
 use std::fs::File;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
+use clap::Args;
 use mintmark_preflight_engine::Facts;
 use mintmark_preflight_engine::envelope::{ENVELOPE_VERSION, Envelope};
 use mintmark_preflight_engine::facts::SCHEMA_VERSION;
@@ -16,7 +17,7 @@ use mintmark_preflight_engine::policy::{self, Intent, Policy, Problem, Report, V
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
-use crate::cli::PreflightFileOptions;
+use super::product::Product;
 use crate::failure::{Doing, Failure};
 use crate::up::program::program;
 
@@ -26,34 +27,58 @@ const MAX_OUTPUT: u64 = 64 << 20;
 /// How long one file may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The policy of a file for which none is named.
+const DEFAULT_POLICY: &str = "digital-print";
+
 /// The exit status where there is no verdict, or none that says whether the file can be printed.
 const UNDECIDED: u8 = 2;
 
+/// A file to judge here.
+#[derive(Args)]
+pub struct FileOptions {
+    /// The PDF file.
+    #[arg(required = true)]
+    pub file: Option<PathBuf>,
+    /// A policy of ours by its id (a wrong one lists them), or a file with one as JSON.
+    #[arg(long, default_value = DEFAULT_POLICY)]
+    pub policy: String,
+    #[command(flatten)]
+    pub product: Product,
+}
+
+impl FileOptions {
+    /// Whether any of them was given.
+    pub fn is_given(&self) -> bool {
+        self.file.is_some() || self.policy != DEFAULT_POLICY || self.product != Product::default()
+    }
+}
+
 /// Reads the file, judges it, prints the report. The exit status is 0 for a pass, with or without warnings, 1 for a fail,
 /// 2 for anything that was not decided.
-pub fn command(options: &PreflightFileOptions) -> ExitCode {
+pub fn judge(options: &FileOptions, json: bool) -> ExitCode {
     let verdict = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(judge(options)));
+        .and_then(|runtime| runtime.block_on(verdict(options, json)));
     match verdict {
         Ok(Verdict::Pass | Verdict::PassWithWarnings) => ExitCode::SUCCESS,
         Ok(Verdict::Fail) => ExitCode::FAILURE,
         Ok(Verdict::Incomplete) => ExitCode::from(UNDECIDED),
         Err(failure) => {
-            let _ = failure.report();
+            let _ = failure.report_for(json);
             ExitCode::from(UNDECIDED)
         }
     }
 }
 
-async fn judge(options: &PreflightFileOptions) -> Result<Verdict, Failure> {
+async fn verdict(options: &FileOptions, json: bool) -> Result<Verdict, Failure> {
+    let file = options.file.as_deref().ok_or_else(|| Failure::usage("name the PDF file"))?;
     let policy = policy_of(&options.policy)?;
-    let intent = intent_of(options)?;
-    let envelope = read(&options.file).await?;
+    let intent = intent_of(&options.product)?;
+    let envelope = read(file).await?;
     let report = policy::evaluate(&policy, &envelope.facts, &intent);
-    print(&report, &envelope, options)?;
+    print(&report, &envelope, file, json)?;
     Ok(report.verdict)
 }
 
@@ -80,15 +105,8 @@ fn wrong(what: &str, problems: &[Problem]) -> Failure {
     Failure::new(format!("{what} cannot be used:{}", lines.concat()))
 }
 
-fn intent_of(options: &PreflightFileOptions) -> Result<Intent, Failure> {
-    let intent = Intent {
-        trim_mm: options.trim,
-        bleed_mm: options.bleed,
-        pages: options.pages,
-        product_type: options.product_type.clone(),
-        scaling_factor: options.scaling_factor,
-        viewing_distance_m: options.viewing_distance,
-    };
+fn intent_of(product: &Product) -> Result<Intent, Failure> {
+    let intent = product.intent();
     let problems = intent.problems();
     if problems.is_empty() { Ok(intent) } else { Err(wrong("what was said of the product", &problems)) }
 }
@@ -142,8 +160,8 @@ async fn gather(child: &mut tokio::process::Child) -> Result<Vec<u8>, Failure> {
 }
 
 #[expect(clippy::print_stdout, reason = "the report is this command's output")]
-fn print(report: &Report, envelope: &Envelope<Facts>, options: &PreflightFileOptions) -> Result<(), Failure> {
-    if options.json {
+fn print(report: &Report, envelope: &Envelope<Facts>, file: &Path, json: bool) -> Result<(), Failure> {
+    if json {
         let json = serde_json::to_string_pretty(report).map_err(|error| Failure::new(error.to_string()))?;
         println!("{json}");
         return Ok(());
@@ -153,7 +171,7 @@ fn print(report: &Report, envelope: &Envelope<Facts>, options: &PreflightFileOpt
     policy::write_report(&mut text, report, colour)
         .map_err(|_| Failure::new("the report could not be written"))?;
     let missing: Vec<&str> = envelope.sandbox.missing().map(|layer| layer.name.as_str()).collect();
-    println!("File     {}", options.file.display());
+    println!("File     {}", file.display());
     print!("{text}");
     if !missing.is_empty() {
         println!(
