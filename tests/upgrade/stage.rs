@@ -214,6 +214,8 @@ impl Keys {
         vec![
             ("RATELIMIT_GRPC_ADDR", addr.to_string()),
             ("RATE_LIMIT_REDIS_URL", redis.url()),
+            // As for `RATE_LIMIT_BUDGET_MS` below, and less than that.
+            ("RATE_LIMIT_REDIS_BUDGET_MS", "1000".to_owned()),
             ("TRUST_BUNDLE_FILE", self.file("bundle.json")),
         ]
     }

@@ -181,24 +181,6 @@ impl Config {
     }
 }
 
-/// What `migrate` needs: the login that owns the tables, which the running service never has.
-pub struct MigrateConfig {
-    /// The database, with the owner's login.
-    pub database: DbConfig,
-}
-
-impl MigrateConfig {
-    /// Reads its one variable.
-    pub fn read(reader: &mut Reader) -> Option<MigrateConfig> {
-        let database = DbConfig::read(
-            reader,
-            "CONTROL_MIGRATION_DATABASE_URL",
-            "the control plane's Postgres database, as the login control_owner",
-        )?;
-        Some(MigrateConfig { database })
-    }
-}
-
 fn control_token(reader: &mut Reader) -> Option<ControlToken> {
     const NAME: &str = "PPOS_CONTROL_TOKEN";
     let secret =

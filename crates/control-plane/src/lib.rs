@@ -12,7 +12,7 @@ pub mod sequence;
 mod service;
 pub mod store;
 
-pub use config::{Config, MigrateConfig};
+pub use config::Config;
 pub use service::{Service, build};
 
 use std::process::ExitCode;

@@ -141,24 +141,6 @@ pub fn sequencer(reader: &mut Reader) -> Option<SequencerConfig> {
     SequencerConfig::read(reader, "EVIDENCE_SEQUENCER_DATABASE_URL", ORIGIN)
 }
 
-/// Configuration of `evidence-vault migrate`.
-pub struct MigrateConfig {
-    /// The database, as the login `evidence_owner`.
-    pub database: DbConfig,
-}
-
-impl MigrateConfig {
-    /// Reads it; problems are kept by the reader.
-    pub fn read(reader: &mut Reader) -> Option<Self> {
-        let database = DbConfig::read(
-            reader,
-            "EVIDENCE_MIGRATION_DATABASE_URL",
-            "the vault's Postgres database, as the login evidence_owner",
-        )?;
-        Some(MigrateConfig { database: database.named("evidence-migrate") })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

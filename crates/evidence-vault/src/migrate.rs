@@ -3,30 +3,18 @@
 use std::process::ExitCode;
 
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
-use mintmark_service::{Ask, Context, Launch, StartError, launch};
-
-use crate::config::MigrateConfig;
+use mintmark_db::MigrateRole;
+use mintmark_service::Ask;
 
 /// The migrations of `migrations/evidence-vault`.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/evidence-vault");
 
 /// Runs `evidence-vault migrate` to its end.
 pub fn run(ask: Ask) -> ExitCode {
-    // Port 0: the roles that may be running beside it have the ordinary ports.
-    let role = Launch { name: "evidence-migrate", default_ops_addr: "127.0.0.1:0", ask };
-    launch(role, MigrateConfig::read, migrate)
-}
-
-/// Applies them, and logs which; needs the login `evidence_owner`.
-///
-/// # Errors
-/// When the database is away or a migration fails.
-pub async fn migrate(config: MigrateConfig, _context: Context) -> Result<(), StartError> {
-    let applied = mintmark_db::migrate(&config.database, MIGRATIONS).await?;
-    tracing::info!(
-        applied = applied.join(", "),
-        count = applied.len(),
-        "the database of the evidence vault is up to date"
-    );
-    Ok(())
+    let role = MigrateRole {
+        name: "evidence-migrate",
+        variable: "EVIDENCE_MIGRATION_DATABASE_URL",
+        about: "the vault's Postgres database, as the login evidence_owner",
+    };
+    role.run(ask, MIGRATIONS)
 }

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::failure::{Failure, describe_io};
 
 /// For which shell.
@@ -26,15 +25,15 @@ enum Supported {
     Fish,
 }
 
-/// Prints it.
-pub fn print(options: &CompletionOptions) -> ExitCode {
+/// Prints it, for the commands of `line`.
+pub fn print(options: &CompletionOptions, line: &mut clap::Command) -> ExitCode {
     let shell = match options.shell {
         Supported::Bash => Shell::Bash,
         Supported::Zsh => Shell::Zsh,
         Supported::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "mintmark", &mut script);
+    clap_complete::generate(shell, line, "mintmark", &mut script);
     match std::io::stdout().lock().write_all(&script) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => Failure::local(format!("could not write: {}", describe_io(&error))).report_for(false),

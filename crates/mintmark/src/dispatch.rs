@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command};
 use crate::failure::{Failure, run};
@@ -47,7 +47,7 @@ pub fn run_command_line() -> ExitCode {
         Command::Evidence(wanted) => desk::run(home, reach, async |desk| evidence::run(desk, wanted).await),
         Command::Job(wanted) => desk::run(home, reach, async |desk| job::run(desk, wanted).await),
         Command::Scan(wanted) => desk::run(home, reach, async |desk| scan::run(desk, wanted).await),
-        Command::Completion(options) => completion::print(&options),
+        Command::Completion(options) => completion::print(&options, &mut Cli::command()),
         Command::Service(wanted) => run(service::command(&cli.home, &wanted)),
         Command::TrustBundle(options) => run(trust::bundle(&options)),
     }

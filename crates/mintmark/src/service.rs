@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clap::Subcommand;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::cli::ServiceCommand;
 use crate::failure::Failure;
 use crate::home::{Home, write_private};
 use crate::screen;
@@ -16,6 +16,17 @@ use crate::screen;
 const BACK_WITHIN: Duration = Duration::from_secs(90);
 /// How often it is looked whether it is back.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What to do with services of the platform on this machine.
+#[derive(Subcommand)]
+pub enum ServiceCommand {
+    /// End each in good order and wait until it is back. It starts with the keys in `keys/` and the variables in `env/NAME.env` as they are now.
+    Restart {
+        /// Their names, as `mintmark up` prints them.
+        #[arg(required = true)]
+        services: Vec<String>,
+    },
+}
 
 /// Where a service of this platform runs.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,15 +2,37 @@
 
 use std::path::Path;
 
-use mintmark_auth::{control, envoy};
+use clap::{Args, Subcommand};
+use mintmark_auth::{control, envoy, scope};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::api::{self, Control};
-use crate::cli::{PreflightOptions, TokenCommand};
 use crate::demo::Stage;
 use crate::failure::Failure;
 use crate::home::Home;
+
+/// Tokens that can be made.
+#[derive(Subcommand)]
+pub enum TokenCommand {
+    /// Print a new control token, for `PPOS_CONTROL_TOKEN`.
+    Control,
+    /// Print a new credential for an Envoy, and its SHA-256 for `RATE_LIMIT_ENVOY_CREDENTIALS`.
+    Envoy,
+    /// Print a PREFLIGHT_JWT of the running platform, for `PREFLIGHT_JWT`; it lives five minutes.
+    Preflight(PreflightOptions),
+}
+
+/// What the PREFLIGHT_JWT is for.
+#[derive(Args)]
+pub struct PreflightOptions {
+    /// What it may be used for, separated by commas.
+    #[arg(long, value_delimiter = ',', default_values_t = scope::PREFLIGHT.map(str::to_owned))]
+    pub scopes: Vec<String>,
+    /// Whose files it is for; `ACTIVE_TENANT_ID` of `dev.env` when left out.
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
 
 /// Makes and prints what is wanted.
 pub async fn make(home: &Path, wanted: &TokenCommand) -> Result<(), Failure> {

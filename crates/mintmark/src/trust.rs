@@ -1,11 +1,22 @@
-//! What others verify by: the trust bundle of the services' keys, and the public keys of the audit logs.
+//! `mintmark trust-bundle`: what services verify one another by.
 
-use mintmark_audit::note::Signer;
+use std::path::PathBuf;
+
+use clap::Args;
 use mintmark_auth::TrustBundle;
 
-use crate::cli::{TrustBundleOptions, VerifierKeyOptions};
 use crate::failure::{Doing, Failure};
 use crate::up::keys::bundle_of;
+
+/// Options of `mintmark trust-bundle`.
+#[derive(Args)]
+pub struct TrustBundleOptions {
+    /// The folder with the key files.
+    pub folder: PathBuf,
+    /// The bundle that is in force: its issuer, and the Envoys that it names, are kept.
+    #[arg(long, value_name = "FILE")]
+    pub like: Option<PathBuf>,
+}
 
 /// Prints the trust bundle of a folder of key files; it holds no secret.
 #[expect(clippy::print_stdout, reason = "the bundle is this command's output")]
@@ -15,15 +26,5 @@ pub async fn bundle(options: &TrustBundleOptions) -> Result<(), Failure> {
         TrustBundle::parse(&text).map_err(|error| Failure::because(&error))
     });
     println!("{}", bundle_of(&options.folder, like.transpose()?.as_ref())?.trim_end());
-    Ok(())
-}
-
-/// Prints the line for `AUDIT_VERIFIER_KEYS_FILE`.
-#[expect(clippy::print_stdout, reason = "the key is this command's output")]
-pub async fn verifier_key(options: &VerifierKeyOptions) -> Result<(), Failure> {
-    let pem =
-        std::fs::read_to_string(&options.file).doing(format_args!("read {}", options.file.display()))?;
-    let signer = Signer::from_pem(&options.log, &pem).map_err(|error| Failure::because(&error))?;
-    println!("{}", signer.verifier());
     Ok(())
 }

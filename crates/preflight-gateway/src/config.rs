@@ -156,24 +156,6 @@ fn max_file_bytes(reader: &mut Reader) -> Option<u64> {
     )
 }
 
-/// Configuration of `preflight-gateway migrate`.
-pub struct MigrateConfig {
-    /// The database, as the login `preflight_owner`.
-    pub database: DbConfig,
-}
-
-impl MigrateConfig {
-    /// Reads it; problems are kept by the reader.
-    pub fn read(reader: &mut Reader) -> Option<Self> {
-        let database = DbConfig::read(
-            reader,
-            "PREFLIGHT_MIGRATION_DATABASE_URL",
-            "the gateway's Postgres database, as the login preflight_owner",
-        )?;
-        Some(MigrateConfig { database: database.named("preflight-migrate") })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -124,24 +124,6 @@ impl DirectoryConfig {
     }
 }
 
-/// Configuration of `resolver migrate`.
-pub struct MigrateConfig {
-    /// The database, as the login `resolver_owner`.
-    pub database: DbConfig,
-}
-
-impl MigrateConfig {
-    /// Reads it; problems are kept by the reader.
-    pub fn read(reader: &mut Reader) -> Option<Self> {
-        let database = DbConfig::read(
-            reader,
-            "RESOLVER_MIGRATION_DATABASE_URL",
-            "the resolver's Postgres database, as the login resolver_owner",
-        )?;
-        Some(MigrateConfig { database: database.named("resolver-migrate") })
-    }
-}
-
 fn peppers(reader: &mut Reader) -> Option<Peppers> {
     let about =
         "number:key pairs like 1:BASE64,2:BASE64, each key 32 bytes; the highest number is for new codes";

@@ -3,19 +3,40 @@
 mod export;
 mod outcome;
 mod resume;
+mod verifier_key;
 mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::AuditCommand;
+use clap::Subcommand;
+
 use crate::desk;
 use crate::failure::run;
-use crate::reach::Reach;
-use crate::trust;
+use crate::reach::{Paging, Reach};
 
-pub use export::{ExportOptions, show_export, watch_export};
+pub use export::{show_export, watch_export};
 pub use verify::{Given, check};
+
+use export::ExportOptions;
+use resume::ResumeOptions;
+use verifier_key::VerifierKeyOptions;
+use verify::VerifyOptions;
+
+/// What is done with audit logs.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Check exported logs, proofs of inclusion and consistency, checkpoints, and proofs of erasure, offline. Exits 0 if all hold, 1 if one does not, 2 where that could not be decided.
+    Verify(VerifyOptions),
+    /// Print the public half of a key that signs a log's checkpoints, for `AUDIT_VERIFIER_KEYS_FILE`.
+    VerifierKey(VerifierKeyOptions),
+    /// Have the tenant's audit log written to a file, and fetch it (exports:read).
+    Export(ExportOptions),
+    /// List the exports of the tenant's audit log, newest first (exports:read).
+    Exports(Paging),
+    /// Open a new log after a restore: its first entry names the checkpoint that was kept outside the database.
+    Resume(ResumeOptions),
+}
 
 /// The exit status where nothing was decided: a file that cannot be read, keys that are none.
 const UNDECIDED: u8 = 2;
@@ -37,7 +58,7 @@ pub fn command(home: &Path, reach: &Reach, wanted: &AuditCommand) -> ExitCode {
                 ExitCode::from(UNDECIDED)
             }
         },
-        AuditCommand::VerifierKey(options) => run(trust::verifier_key(options)),
+        AuditCommand::VerifierKey(options) => run(verifier_key::print(options)),
         AuditCommand::Resume(options) => run(resume::resume(home, options.service)),
     }
 }

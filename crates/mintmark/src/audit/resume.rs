@@ -2,14 +2,31 @@
 
 use std::path::Path;
 
+use clap::{Args, ValueEnum};
 use mintmark_audit::ResumeConfig;
 use mintmark_auth::Actor;
 use mintmark_service::config::Reader;
 
-use crate::cli::AuditedService;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::screen;
+
+/// Options of `mintmark audit resume`.
+#[derive(Args)]
+pub struct ResumeOptions {
+    /// Whose log.
+    #[arg(long)]
+    pub service: AuditedService,
+}
+
+/// A service with a log of its own.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuditedService {
+    /// The evidence vault.
+    EvidenceVault,
+    /// The control plane.
+    ControlPlane,
+}
 
 impl AuditedService {
     /// As people write it.

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use mintmark_audit::checkpoint::Checkpoint;
 use mintmark_audit::erasure;
 use mintmark_audit::flaw::Flaw;
@@ -13,11 +14,27 @@ use mintmark_audit::proof::{Consistency, Inclusion, OpenEntry};
 use mintmark_audit::token::Jwks;
 use mintmark_audit::verify::{Refused, Report, Trust, bundle};
 
-use crate::cli::VerifyOptions;
 use crate::failure::{Doing, Failure};
 use crate::screen;
 
 use super::outcome::{Outcome, Outcomes};
+
+/// Options of `mintmark audit verify`.
+#[derive(Args)]
+pub struct VerifyOptions {
+    /// What is checked; the first line of a file says what it is.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Verifier keys of the logs (C2SP signed-note), one a line.
+    #[arg(long, value_name = "FILE")]
+    pub keys: PathBuf,
+    /// Public keys of services and of erasure proofs: a JWK set. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Vec<PathBuf>,
+    /// A checkpoint that you kept from before, which the logs must continue. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub kept: Vec<PathBuf>,
+}
 
 /// Everything but a bundle is smaller than this.
 const MAX_BYTES: u64 = 1 << 20;

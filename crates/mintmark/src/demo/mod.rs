@@ -10,12 +10,21 @@ mod stage;
 
 use std::path::Path;
 
-use crate::cli::DemoOptions;
+use clap::Args;
+
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::screen;
 
 pub use stage::Stage;
+
+/// Options of the demonstration.
+#[derive(Args, Clone)]
+pub struct DemoOptions {
+    /// How many units to mint (2 to 1,000,000).
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(2..=1_000_000))]
+    pub units: u64,
+}
 
 /// Runs the demonstration against the platform that `mintmark up` started in `root`.
 pub async fn demo(root: &Path, options: &DemoOptions) -> Result<(), Failure> {

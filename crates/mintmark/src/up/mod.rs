@@ -12,11 +12,11 @@ mod tls;
 
 use std::path::Path;
 
+use clap::Args;
 use mintmark_devstack::redis::RedisServer;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::UpOptions;
-use crate::demo::{self, Stage};
+use crate::demo::{self, DemoOptions, Stage};
 use crate::failure::{Doing, Failure};
 use crate::home::Home;
 use crate::screen;
@@ -28,6 +28,19 @@ use services::{Ground, Servers, Services};
 
 /// Less free space than this and the database would stop in the middle of a mint.
 const LEAST_FREE_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Options of `mintmark up`.
+#[derive(Args)]
+pub struct UpOptions {
+    /// Seed tenant, users, brand and products, but do not run the demonstration.
+    #[arg(long)]
+    pub no_demo: bool,
+    /// Take free ports instead of the default ones; `dev.env` names them.
+    #[arg(long)]
+    pub free_ports: bool,
+    #[command(flatten)]
+    pub demo: DemoOptions,
+}
 
 /// Starts everything, seeds it, shows the main job, and stays up until Ctrl-C.
 pub async fn up(root: &Path, options: &UpOptions) -> Result<(), Failure> {

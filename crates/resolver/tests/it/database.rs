@@ -1,11 +1,9 @@
 //! Migrations: as the program embeds them, up and down.
 
 use diesel_migrations::MigrationHarness;
-use mintmark_db::DbConfig;
+use mintmark_db::{DbConfig, migrate};
 use mintmark_devstack::testdb;
-use mintmark_resolver::config::MigrateConfig;
-use mintmark_resolver::migrate::{MIGRATIONS, migrate};
-use mintmark_service::Context;
+use mintmark_resolver::migrate::MIGRATIONS;
 
 use crate::stage::connect;
 
@@ -23,13 +21,8 @@ async fn migrate_goes_up_again_after_it_went_down() {
     let superuser = connect(&db.superuser_url()).await;
     superuser.batch_execute(&format!("ALTER DATABASE {} OWNER TO resolver_owner", db.name())).await.unwrap();
     let url = db.url("resolver_owner");
-    let up = async || {
-        migrate(
-            MigrateConfig { database: DbConfig::new(url.clone()) },
-            Context::for_tests("resolver-migrate"),
-        )
-        .await
-    };
+    let config = DbConfig::new(url.clone());
+    let up = async || migrate(&config, MIGRATIONS).await;
     up().await.unwrap();
     let all = tables(&url).await;
     assert_eq!(

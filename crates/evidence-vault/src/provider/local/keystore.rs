@@ -64,7 +64,8 @@ impl Keystore {
         let store = Keystore { root: root.to_owned(), seal, random: SystemRandom::new() };
         fs::create_dir_all(root)?;
         if files::read(&store.mark())?.is_none() {
-            if !files::names(root)?.is_empty() {
+            // What is in it now may be what another process made of it since we looked for the mark.
+            if !files::names(root)?.is_empty() && files::read(&store.mark())?.is_none() {
                 return Err(KeystoreError::Foreign);
             }
             let mark = store.sealed(FORMAT, "", b"", b"keystore").map_err(|_| KeystoreError::Foreign)?;

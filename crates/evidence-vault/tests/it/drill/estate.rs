@@ -3,11 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use mintmark_db::DbConfig;
 use mintmark_devstack::{BaseBackup, PostgresOptions, PostgresServer, Provision};
-use mintmark_evidence_vault::config::MigrateConfig;
-use mintmark_evidence_vault::migrate::migrate;
-use mintmark_service::Context;
-use mintmark_service::config::Reader;
+use mintmark_evidence_vault::migrate::MIGRATIONS;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
@@ -38,9 +36,7 @@ impl Cluster {
         server.provision(&what).await.unwrap();
         let cluster = Cluster(server);
         let url = cluster.url("evidence_owner");
-        let mut reader = Reader::from_pairs([("EVIDENCE_MIGRATION_DATABASE_URL", url.as_str())]);
-        let config = MigrateConfig::read(&mut reader);
-        migrate(reader.finish(config).unwrap(), Context::for_tests("evidence-migrate")).await.unwrap();
+        mintmark_db::migrate(&DbConfig::new(url), MIGRATIONS).await.unwrap();
         cluster
     }
 
