@@ -6,6 +6,7 @@ mod listen;
 mod migrate;
 mod pool;
 mod raw;
+mod tls;
 mod transaction;
 
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
