@@ -114,6 +114,11 @@ impl Drop for Disks {
 }
 
 impl Disk {
+    /// Deletes a folder of it, and what is in it.
+    pub fn clear(&self, folder: &str) {
+        fs::remove_dir_all(self.seen.join(folder)).unwrap();
+    }
+
     /// Every file on it but the filler, by its path from here.
     pub fn files(&self) -> Vec<String> {
         let (mut found, mut folders) = (Vec::new(), vec![self.seen.clone()]);

@@ -105,7 +105,7 @@ impl Service {
     /// Puts its clock so many seconds ahead, and waits until it lives by that.
     pub async fn set_clock(&self, seconds_ahead: i64) {
         self.clock.set(seconds_ahead);
-        let told = until(Duration::from_secs(15), async || {
+        let told = until(READY_WITHIN, async || {
             let date = self.date().await?;
             ((date - now()).abs_diff(seconds_ahead) < 60).then_some(())
         });
@@ -147,12 +147,15 @@ impl Service {
         }
     }
 
+    /// The numbers of the process that runs. It may have been started just now, or be slow on a busy machine: without an
+    /// answer a counter would seem to have gone back.
     async fn present(&self) -> BTreeMap<String, f64> {
-        let asked = self.client.get(format!("{}/metrics", self.ops)).timeout(ASKED_WITHIN);
-        let text = match asked.send().await {
-            Ok(answer) => answer.text().await.unwrap_or_default(),
-            Err(_) => String::new(),
-        };
+        let told = until(READY_WITHIN, async || {
+            let asked = self.client.get(format!("{}/metrics", self.ops)).timeout(ASKED_WITHIN);
+            let answer = asked.send().await.ok()?.error_for_status().ok()?;
+            answer.text().await.ok()
+        });
+        let text = told.await.unwrap_or_else(|| panic!("{} does not say its numbers", self.name));
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         samples
             .filter_map(|line| line.rsplit_once(' '))

@@ -9,7 +9,7 @@ use crate::dice::Dice;
 use crate::full::{dropped, verdict};
 use crate::pack::Pack;
 use crate::postgres::Of;
-use crate::stage::Stage;
+use crate::stage::{Stage, TENANT};
 use crate::wait::until;
 use crate::work::{Order, Work};
 
@@ -25,6 +25,8 @@ pub async fn verify(stage: &Stage, work: &mut Work, dice: &mut Dice) {
     for asked in work.exports.drain(..) {
         let pack = Pack::fetch(stage, &asked.id).await;
         assert_eq!(pack, asked.like, "{}: byte for byte the pack that was made in peace", asked.id);
+        // Retention is days; the disk is small, and a long run exports more than it holds.
+        stage.disks.objects.clear(&format!("exports/{TENANT}/{}", asked.id));
     }
     cancelled_stay_so(stage, &work.orders).await;
     telemetry(stage).await;
@@ -45,6 +47,13 @@ async fn jobs(stage: &Stage, work: &Work) {
     let stuck = "SELECT count(*) FROM jobs WHERE state = 'running'
         AND lease_until < clock_timestamp() - interval '20 seconds'";
     assert_eq!(stage.postgres.number(Of::Control, stuck).await, 0, "claims whose lease nobody took over");
+    let put_off = "SELECT count(*) FROM jobs WHERE state = 'queued' AND kind = 'pull-scans'
+        AND run_at > clock_timestamp() + interval '10 minutes'";
+    assert_eq!(
+        stage.postgres.number(Of::Control, put_off).await,
+        0,
+        "scans are pulled by the database's clock"
+    );
     let batches = stage.postgres.number(Of::Control, "SELECT count(*) FROM batch").await;
     assert_eq!(batches as usize, work.orders.len(), "one batch for each order");
 }

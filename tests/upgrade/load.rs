@@ -1,22 +1,25 @@
-//! People who scan, and somebody who mints and exports, all the while.
+//! People who scan, somebody who mints and exports, and those who run errands, all the while.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mintmark_ids::BatchId;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::errands;
 use crate::eventually;
 use crate::front::Front;
+use crate::person::{Person, text};
 use crate::replica::Replica;
 use crate::schema::connect;
-use crate::stage::{Person, Stage, text};
+use crate::stage::Stage;
+use crate::work::{Progress, Work};
 
 const PHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
 /// Between two requests of one person.
-const EVERY: Duration = Duration::from_millis(10);
+const EVERY: Duration = Duration::from_millis(20);
 const PEOPLE: usize = 3;
 /// Batches that are minted at the same time.
 const AT_ONCE: usize = 2;
@@ -85,9 +88,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 pub struct Load {
-    stop: Arc<AtomicBool>,
-    scans: Arc<AtomicU64>,
-    reads: Arc<AtomicU64>,
+    progress: Arc<Progress>,
     people: Vec<JoinHandle<()>>,
     minter: JoinHandle<Vec<Batch>>,
     first: Batch,
@@ -96,8 +97,7 @@ pub struct Load {
 
 /// What came of it.
 pub struct Outcome {
-    pub scans: u64,
-    pub reads: u64,
+    pub progress: Arc<Progress>,
     pub batches: Vec<Batch>,
 }
 
@@ -123,47 +123,67 @@ impl Load {
             })
             .await;
         }
-        let (stop, scans) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let people = (0..PEOPLE).map(|which| {
-            let front = stage.scans.clone();
-            let code = codes[which].clone();
-            tokio::spawn(scanning(front, code, stop.clone(), scans.clone()))
-        });
+        let progress = Arc::new(Progress::default());
+        let people = (0..PEOPLE)
+            .map(|which| tokio::spawn(scanning(stage.scans.clone(), codes[which].clone(), progress.clone())));
         let mut people: Vec<_> = people.collect();
-        let reads = Arc::new(AtomicU64::new(0));
+        let person = || stage.person.clone();
         let view = format!("/v1/batches/{}", first.id);
-        people.push(tokio::spawn(reading(stage.person.clone(), view, stop.clone(), reads.clone())));
-        let minter = tokio::spawn(minting(stage.person.clone(), stop.clone()));
-        Self { stop, scans, reads, people, minter, first, exported }
+        people.push(tokio::spawn(reading(person(), view, progress.clone())));
+        let (gateways, consoles) = (stage.gateways.clone(), stage.consoles.clone());
+        people.push(tokio::spawn(errands::preflighting(person(), gateways, progress.clone())));
+        people.push(tokio::spawn(errands::browsing(person(), consoles, progress.clone())));
+        let minter = tokio::spawn(minting(person(), progress.clone()));
+        Self { progress, people, minter, first, exported }
     }
 
-    /// Waits for some more of everything; whoever has failed meanwhile says so here.
-    pub async fn goes_on(&mut self, stage: &Stage) {
-        let resolver = connect(&stage.resolver_db.superuser_url()).await;
-        let chunks = "SELECT count(*) FROM publication_chunk";
-        let published = async || resolver.query_one(chunks, &[]).await.unwrap().get::<_, i64>(0);
-        let (scans, reads) = (self.scans.load(Ordering::Relaxed), self.reads.load(Ordering::Relaxed));
-        let before = published().await;
-        eventually("scans, requests and mints go on", async || {
-            let failed = self.minter.is_finished() || self.people.iter().any(JoinHandle::is_finished);
-            let more = self.scans.load(Ordering::Relaxed) > scans + 20
-                && self.reads.load(Ordering::Relaxed) > reads + 10
-                && published().await > before + 3;
-            (failed || more).then_some(())
+    /// What this version's newest tables are for begins when they are there.
+    pub fn dispute(&mut self, stage: &Stage) {
+        self.people.push(tokio::spawn(errands::disputing(stage.person.clone(), self.progress.clone())));
+    }
+
+    /// Waits for more of something, and of what everybody does; whoever has failed meanwhile says so here.
+    pub async fn goes_on(&mut self, stage: &Stage, with: &[Work]) {
+        let mut goals = Vec::new();
+        for work in [&[Work::Scans, Work::Requests][..], with].concat() {
+            goals.push(self.progress.goal(&stage.databases, work).await);
+        }
+        eventually(&format!("scans, requests and {with:?} go on"), async || {
+            if self.minter_failed() || self.people.iter().any(JoinHandle::is_finished) {
+                return Some(());
+            }
+            for goal in &goals {
+                if !self.progress.has_reached(goal).await {
+                    return None;
+                }
+            }
+            Some(())
         })
         .await;
         for task in self.people.iter_mut().filter(|task| task.is_finished()) {
             task.await.unwrap();
         }
-        if self.minter.is_finished() {
+        if self.minter_failed() {
             (&mut self.minter).await.unwrap();
         }
     }
 
-    /// Waits until a batch is being minted, by this very process where it mints.
+    /// Nothing that follows needs batches: those that were begun come to their end meanwhile.
+    pub fn stop_ordering(&self) {
+        self.progress.stop_ordering();
+    }
+
+    fn minter_failed(&self) -> bool {
+        self.minter.is_finished() && self.progress.orders()
+    }
+
+    /// Waits until a batch is under way that this process has a part in, by this very process where it mints.
     pub async fn is_minting(&self, stage: &Stage, replica: &Replica) {
-        let control = connect(&stage.control_db.superuser_url()).await;
-        let resolver = connect(&stage.resolver_db.superuser_url()).await;
+        if !replica.mints() && !replica.publishes() {
+            return;
+        }
+        let control = connect(&stage.databases.control.superuser_url()).await;
+        let resolver = connect(&stage.databases.resolver.superuser_url()).await;
         let whose = if replica.mints() { replica.pid().to_string() } else { "%".to_owned() };
         let held = format!(
             "SELECT count(*) FROM jobs WHERE kind = 'mint-batch' AND state = 'running' AND worker LIKE '%/{whose}'"
@@ -180,7 +200,8 @@ impl Load {
 
     /// Ends it: what was begun comes to its end, and the first batch is exported once more.
     pub async fn end(self, stage: &Stage) -> Outcome {
-        self.stop.store(true, Ordering::SeqCst);
+        self.progress.stop_ordering();
+        self.progress.stop();
         for person in self.people {
             person.await.unwrap();
         }
@@ -188,28 +209,27 @@ impl Load {
         let mut batches = minted.expect("the last batches are sealed in time").unwrap();
         assert_eq!(export(&stage.person, &self.first).await, self.exported, "the same pack as before");
         batches.push(self.first);
-        let [scans, reads] = [self.scans, self.reads].map(|made| made.load(Ordering::Relaxed));
-        Outcome { scans, reads, batches }
+        Outcome { progress: self.progress, batches }
     }
 }
 
-async fn scanning(front: Arc<Front>, code: String, stop: Arc<AtomicBool>, scans: Arc<AtomicU64>) {
+async fn scanning(front: Arc<Front>, code: String, progress: Arc<Progress>) {
     let mut pace = tokio::time::interval(EVERY);
-    while !stop.load(Ordering::SeqCst) {
+    while !progress.stopped() {
         pace.tick().await;
         let answer = scan(&front, &code).await;
-        let made = scans.fetch_add(1, Ordering::Relaxed);
+        let made = progress.one_more(Work::Scans);
         assert_eq!(answer, (200, json!("genuine")), "scan {made}");
     }
 }
 
 /// Looks at a batch again and again; each request is counted by the rate limiter.
-async fn reading(person: Person, path: String, stop: Arc<AtomicBool>, reads: Arc<AtomicU64>) {
+async fn reading(person: Person, path: String, progress: Arc<Progress>) {
     let mut pace = tokio::time::interval(EVERY);
-    while !stop.load(Ordering::SeqCst) {
+    while !progress.stopped() {
         pace.tick().await;
         assert_eq!(person.get(&path).await["state"], "sealed");
-        reads.fetch_add(1, Ordering::Relaxed);
+        progress.one_more(Work::Requests);
     }
 }
 
@@ -224,17 +244,17 @@ async fn scan(front: &Front, code: &str) -> (u16, Value) {
     (status, view["status"].clone())
 }
 
-/// Keeps some batches going until it is told to stop, and then waits until all are whole: whoever waits for this has a bound.
-async fn minting(person: Person, stop: Arc<AtomicBool>) -> Vec<Batch> {
+/// Keeps some batches going until it is told to order no more, and then waits until all are whole: whoever waits for this has a bound.
+async fn minting(person: Person, progress: Arc<Progress>) -> Vec<Batch> {
     let (mut open, mut done) = (Vec::<Batch>::new(), Vec::new());
     let mut pace = tokio::time::interval(Duration::from_millis(100));
     loop {
         pace.tick().await;
-        let stopped = stop.load(Ordering::SeqCst);
-        if stopped && open.is_empty() {
+        let orders = progress.orders();
+        if !orders && open.is_empty() {
             return done;
         }
-        while open.len() < AT_ONCE && !stopped {
+        while open.len() < AT_ONCE && orders {
             open.push(Batch::order(&person, UNITS).await);
         }
         for batch in std::mem::take(&mut open) {

@@ -10,6 +10,9 @@ use mintmark_tests::program;
 /// From start to ready, on a busy machine with debug builds.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
+/// Lines of a log that the report of a failed test shows.
+const COMPLAINTS: usize = 20;
+
 pub struct Replica {
     name: String,
     program: &'static str,
@@ -48,7 +51,12 @@ impl Replica {
 
     /// Whether batches are minted in this process.
     pub fn mints(&self) -> bool {
-        self.program == "control-plane"
+        (self.program, self.role) == ("control-plane", Some("serve"))
+    }
+
+    /// Whether batches are published through this process.
+    pub fn publishes(&self) -> bool {
+        (self.program, self.role) == ("resolver", Some("directory"))
     }
 
     pub fn pid(&self) -> i32 {
@@ -72,6 +80,16 @@ impl Replica {
         let status = tokio::task::spawn_blocking(move || process.terminate()).await.unwrap();
         let log = self.log();
         assert!(status.is_some_and(|it| it.success()), "{} did not drain: {status:?}\n{log}", self.name);
+    }
+
+    /// Shows what it complained of, for the report of a test that failed.
+    pub fn show_complaints(&self) {
+        let log = self.log();
+        let complaints =
+            log.lines().filter(|line| ["WARN", "ERROR", "panicked"].iter().any(|it| line.contains(it)));
+        for line in complaints.take(COMPLAINTS) {
+            println!("{}: {line}", self.name);
+        }
     }
 
     pub fn log(&self) -> String {

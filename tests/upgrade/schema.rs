@@ -32,10 +32,10 @@ pub async fn of_the_version_before(service: &str) -> TestDb {
     db
 }
 
-/// Brings it up to date with the service's own program, as the migration Job does; the newest migration, and only that, was
-/// missing.
-pub async fn migrate(service: &str, program_name: &str, variable: &str, db: &TestDb) {
-    let mut command = Command::new(program(program_name));
+/// Brings it up to date with the service's own program (which has the service's name), as the migration Job does; the newest
+/// migration, and only that, was missing.
+pub async fn migrate(service: &str, variable: &str, db: &TestDb) {
+    let mut command = Command::new(program(service));
     command.arg("migrate").env_clear().env("APP_ENV", "test").env(variable, db.owner_url());
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -46,10 +46,14 @@ pub async fn migrate(service: &str, program_name: &str, variable: &str, db: &Tes
     assert_eq!((newest, all as usize), (version(migrations.last().unwrap()), migrations.len()));
 }
 
-/// What the next version may do to tables that are in use: columns and an index that today's programs do not know.
-pub async fn expand(db: &TestDb, tables: &[&str]) {
+/// What the next version may do to tables that are in use: each gets columns that today's programs do not know.
+pub async fn expand(db: &TestDb) {
     let owner = connect(&db.owner_url()).await;
-    for table in tables {
+    // A partition has what its parent has.
+    let tables = "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace
+        AND relkind IN ('r', 'p') AND NOT relispartition AND relname NOT LIKE '\\_\\_diesel%'";
+    for row in owner.query(tables, &[]).await.unwrap() {
+        let table: String = row.get(0);
         let sql =
             format!("ALTER TABLE {table} ADD COLUMN next_version text, ADD COLUMN next_number int DEFAULT 7");
         owner.batch_execute(&format!("SET lock_timeout = '30s'; {sql}")).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_db::{Meaning, Pool};
-use mintmark_fault::{Fault, Result};
+use mintmark_fault::{Fault, Kind, Result};
 use mintmark_service::{Context, StartError, telemetry};
 use tokio::sync::watch;
 
@@ -33,6 +33,8 @@ struct Inner {
     outside: Outside,
     seen: Mutex<Seen>,
     open: watch::Sender<bool>,
+    /// Whether both sides were ever compared.
+    compared: watch::Sender<bool>,
 }
 
 struct Seen {
@@ -79,7 +81,8 @@ impl Gate {
 
     fn closed(outside: Outside) -> Self {
         let seen = Seen { newest: None, closed: Some(Arc::new(unknown())), looked: None };
-        Self(Arc::new(Inner { outside, seen: Mutex::new(seen), open: watch::Sender::new(false) }))
+        let (open, compared) = (watch::Sender::new(false), watch::Sender::new(false));
+        Self(Arc::new(Inner { outside, seen: Mutex::new(seen), open, compared }))
     }
 
     /// The log's public keys, one a line, as they are now.
@@ -97,6 +100,14 @@ impl Gate {
         let mut open = self.0.open.subscribe();
         // The sender lives as long as this does.
         let _open = open.wait_for(|open| *open).await;
+    }
+
+    /// Waits until database and store outside were compared once, whatever came of it: until then nothing is known, afterwards
+    /// [`Gate::check`] says what is.
+    pub async fn compared(&self) {
+        let mut compared = self.0.compared.subscribe();
+        // The sender lives as long as this does.
+        let _compared = compared.wait_for(|compared| *compared).await;
     }
 
     /// Call it in the transaction of whatever reads, makes or destroys evidence: that this database is not an older one.
@@ -129,6 +140,12 @@ impl Gate {
     async fn look(&self, pool: &Pool) {
         let started = Instant::now();
         let looked = tokio::time::timeout(LOOK_WITHIN, compare(pool, &self.0.outside)).await;
+        // A failure of ours, such as tables that are not there yet, compared nothing either.
+        let compared = match &looked {
+            Ok(Ok(_)) => true,
+            Ok(Err(fault)) => !is_away(fault) && fault.kind() != Kind::Internal,
+            Err(_late) => false,
+        };
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let before = seen.closed.as_ref().map(|fault| fault.code().to_owned());
         match looked {
@@ -156,6 +173,7 @@ impl Gate {
         drop(seen);
         let open = self.is_open();
         self.0.open.send_if_modified(|was| std::mem::replace(was, open) != open);
+        self.0.compared.send_if_modified(|was| compared && !std::mem::replace(was, true));
     }
 }
 
@@ -163,8 +181,16 @@ async fn compare(pool: &Pool, outside: &Outside) -> Result<(Option<Kept>, Standi
     let newest = outside.newest().await?;
     let mut conn = pool.get().await?;
     let head = Head::read(&mut conn).await?;
-    let standing = standing(&mut conn, &head, newest.as_ref()).await?;
-    Ok((newest, standing))
+    match standing(&mut conn, &head, newest.as_ref()).await? {
+        // The first checkpoint may have been kept after we looked and recorded before we asked: what the database knows now,
+        // the store must show now.
+        Standing::Lost => {
+            let newest = outside.newest().await?;
+            let standing = standing(&mut conn, &head, newest.as_ref()).await?;
+            Ok((newest, standing))
+        }
+        standing => Ok((newest, standing)),
+    }
 }
 
 /// A failure that says nothing of either side.

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ring::digest::{SHA256, digest};
@@ -7,6 +8,9 @@ use ring::digest::{SHA256, digest};
 ///
 /// Bound to one generation of the trust bundle: a key that was withdrawn takes its cached tokens with it. Bounded: when it
 /// is full of live tokens a new one is verified each time, which is slower and never wrong.
+///
+/// An entry is good for the times at which its token is, and not only until it expires: where a clock went back, the token
+/// is one from the future, and whoever kept it must not have it accepted for as long as the clock is wrong.
 pub(crate) struct VerifiedCache<T> {
     state: Mutex<State<T>>,
     capacity: usize,
@@ -20,7 +24,7 @@ struct State<T> {
 }
 
 struct Entry<T> {
-    expires_at: i64,
+    times: Range<i64>,
     value: T,
 }
 
@@ -42,21 +46,22 @@ impl<T: Clone> VerifiedCache<T> {
         VerifiedCache { state: Mutex::new(state), capacity }
     }
 
-    /// What the token verified to, if it did so under this generation and has not expired at `now`.
+    /// What the token verified to, if it did so under this generation and is good at `now`.
     pub(crate) fn get(&self, key: &Key, generation: u64, now: i64) -> Option<T> {
         let state = self.at(generation)?;
-        state.entries.get(key).filter(|entry| now < entry.expires_at).map(|entry| entry.value.clone())
+        state.entries.get(key).filter(|entry| entry.times.contains(&now)).map(|entry| entry.value.clone())
     }
 
-    /// Remembers a verification that was made under `generation`; an older generation than the cache's is forgotten.
-    pub(crate) fn put(&self, key: Key, generation: u64, expires_at: i64, value: T, now: i64) {
+    /// Remembers a verification that was made under `generation` and holds at these `times` (seconds since the epoch); an
+    /// older generation than the cache's is forgotten.
+    pub(crate) fn put(&self, key: Key, generation: u64, times: Range<i64>, value: T, now: i64) {
         let Some(mut state) = self.at(generation) else { return };
         if state.entries.len() >= self.capacity && state.purged_at < now {
-            state.entries.retain(|_, entry| now < entry.expires_at);
+            state.entries.retain(|_, entry| entry.times.contains(&now));
             state.purged_at = now;
         }
         if state.entries.len() < self.capacity {
-            state.entries.insert(key, Entry { expires_at, value });
+            state.entries.insert(key, Entry { times, value });
         }
     }
 
@@ -79,19 +84,28 @@ mod tests {
     fn cache_get_forgets_at_expiry() {
         let cache = VerifiedCache::new(8);
         let key = Key::of("a");
-        cache.put(key, 1, 100, "caller", 50);
+        cache.put(key, 1, 40..100, "caller", 50);
         assert_eq!(cache.get(&key, 1, 99), Some("caller"));
         assert_eq!(cache.get(&key, 1, 100), None);
+    }
+
+    #[test]
+    fn cache_get_forgets_while_the_clock_is_before_the_token() {
+        let cache = VerifiedCache::new(8);
+        let key = Key::of("a");
+        cache.put(key, 1, 40..100, "caller", 50);
+        assert_eq!(cache.get(&key, 1, 39), None);
+        assert_eq!(cache.get(&key, 1, 40), Some("caller"));
     }
 
     #[test]
     fn cache_get_after_a_new_generation_is_empty() {
         let cache = VerifiedCache::new(8);
         let key = Key::of("a");
-        cache.put(key, 1, 100, "caller", 50);
+        cache.put(key, 1, 40..100, "caller", 50);
         assert_eq!(cache.get(&key, 2, 50), None);
         // A verification that began under the old bundle comes too late to be remembered.
-        cache.put(key, 1, 100, "caller", 50);
+        cache.put(key, 1, 40..100, "caller", 50);
         assert_eq!(cache.get(&key, 2, 50), None);
         assert_eq!(cache.get(&key, 1, 50), None);
     }
@@ -100,12 +114,12 @@ mod tests {
     fn cache_put_stays_within_its_capacity() {
         let cache = VerifiedCache::new(2);
         for (token, expires_at) in [("a", 60), ("b", 100), ("c", 100)] {
-            cache.put(Key::of(token), 1, expires_at, token, 50);
+            cache.put(Key::of(token), 1, 40..expires_at, token, 50);
         }
         assert_eq!(cache.get(&Key::of("c"), 1, 50), None);
         assert_eq!(cache.state.lock().unwrap().entries.len(), 2);
         // An expired entry makes room.
-        cache.put(Key::of("d"), 1, 100, "d", 60);
+        cache.put(Key::of("d"), 1, 40..100, "d", 60);
         assert_eq!(cache.get(&Key::of("d"), 1, 60), Some("d"));
         assert_eq!(cache.get(&Key::of("b"), 1, 60), Some("b"));
     }

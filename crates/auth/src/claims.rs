@@ -50,6 +50,8 @@ pub(crate) struct Standard {
     pub(crate) sub: String,
     pub(crate) tenant: TenantId,
     pub(crate) jti: String,
+    /// Seconds since the epoch: the first at which it is accepted, by `iat`, `nbf` and the leeway.
+    pub(crate) from: i64,
     /// Seconds since the epoch.
     pub(crate) exp: i64,
     /// From `iat` to `exp`.
@@ -83,7 +85,8 @@ impl Expected<'_> {
         if exp <= now {
             return Err(TokenError::Expired);
         }
-        if iat > now + LEEWAY_SECS || nbf > now + LEEWAY_SECS {
+        let from = iat.max(nbf) - LEEWAY_SECS;
+        if now < from {
             return Err(TokenError::NotYetValid);
         }
         if nbf >= exp {
@@ -94,7 +97,7 @@ impl Expected<'_> {
         if lifetime > self.max_lifetime.as_secs() {
             return Err(TokenError::Lifetime);
         }
-        Ok(Standard { sub, tenant, jti, exp, lifetime_secs: exp - iat })
+        Ok(Standard { sub, tenant, jti, from, exp, lifetime_secs: exp - iat })
     }
 }
 

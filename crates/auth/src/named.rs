@@ -6,6 +6,13 @@ pub struct NameError {
     pub(crate) expected: &'static str,
 }
 
+impl NameError {
+    /// As an error of reading. It says "expected" as serde's own do: edges show what stands behind that word, and no input.
+    pub(crate) fn refused<E: serde::de::Error>(self) -> E {
+        E::custom(format_args!("invalid value: another word, expected the right one: {self}"))
+    }
+}
+
 /// Declares an enum whose variants have one spelling each: written so, read in any case.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident, $what:literal {
@@ -51,7 +58,7 @@ macro_rules! named {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
+                text.parse().map_err($crate::NameError::refused)
             }
         }
     };

@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -65,17 +66,18 @@ impl ServiceVerifier {
         if let Some(caller) = self.0.verified.get(&key, trust.generation(), now) {
             return Ok(caller);
         }
-        let (caller, expires_at) = self.verify_afresh(bearer, &trust, now)?;
-        self.0.verified.put(key, trust.generation(), expires_at, caller.clone(), now);
+        let (caller, times) = self.verify_afresh(bearer, &trust, now)?;
+        self.0.verified.put(key, trust.generation(), times, caller.clone(), now);
         Ok(caller)
     }
 
+    /// The caller, and the times at which this token says so.
     fn verify_afresh(
         &self,
         bearer: &str,
         trust: &Trust,
         now: i64,
-    ) -> Result<(ServiceCaller, i64), TokenError> {
+    ) -> Result<(ServiceCaller, Range<i64>), TokenError> {
         let envelope = Envelope::open(bearer, TYPE_SERVICE)?;
         let (key, verifying) = trust.find(envelope.kid()).ok_or(TokenError::UnknownKey)?;
         let mut claims = envelope.verify(verifying)?;
@@ -105,7 +107,7 @@ impl ServiceVerifier {
             audience,
             expires_at: standard.exp,
         };
-        Ok((ServiceCaller(Arc::new(caller)), standard.exp))
+        Ok((ServiceCaller(Arc::new(caller)), standard.from..standard.exp))
     }
 }
 

@@ -3,21 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mintmark_service::Ask;
+use mintmark_service::Options;
 
 /// The web console. It reads its configuration from the environment.
 #[derive(Parser)]
 #[command(name = "console", version)]
 struct Arguments {
-    /// Only check the configuration: exit 0 or 64.
-    #[arg(long)]
-    check_config: bool,
-    /// Only print which variables are read, as JSON; docs/configuration.md is made of it.
-    #[arg(long)]
-    describe_config: bool,
+    #[command(flatten)]
+    options: Options,
 }
 
 fn main() -> ExitCode {
-    let Arguments { check_config, describe_config } = Arguments::parse();
-    mintmark_console::run(Ask::from_options(check_config, describe_config))
+    mintmark_console::run(Arguments::parse().options.ask())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::DevstackError;
@@ -15,8 +15,8 @@ use crate::keeper::{Keeper, Orders};
 
 /// A service drains within 20 seconds by default; after this it is killed.
 const GRACE_SECS: u32 = 30;
-/// How long one question to the readiness endpoint may take.
-const PROBE: Duration = Duration::from_secs(2);
+/// How long one question to a readiness endpoint may take.
+pub(crate) const PROBE: Duration = Duration::from_secs(2);
 
 /// A running service. Dropping it stops the service in good order; it also ends when our process is killed.
 pub struct Process {
@@ -136,13 +136,19 @@ pub(crate) async fn answers_200(url: &str) -> Result<bool, DevstackError> {
     let wrong = || DevstackError::Url { url: url.to_owned() };
     let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
     let (authority, path) = rest.split_once('/').ok_or_else(wrong)?;
-    let probe = async {
-        let mut stream = TcpStream::connect(authority).await?;
-        let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await?;
-        let mut head = [0_u8; 12];
-        stream.read_exact(&mut head).await?;
-        Ok::<_, std::io::Error>(head.starts_with(b"HTTP/1.") && head.ends_with(b" 200"))
-    };
+    let probe = async { says_200(TcpStream::connect(authority).await?, authority, path).await };
     Ok(matches!(tokio::time::timeout(PROBE, probe).await, Ok(Ok(true))))
+}
+
+/// The same over a connection that is there.
+pub(crate) async fn says_200(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    authority: &str,
+    path: &str,
+) -> std::io::Result<bool> {
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut head = [0_u8; 12];
+    stream.read_exact(&mut head).await?;
+    Ok(head.starts_with(b"HTTP/1.") && head.ends_with(b" 200"))
 }

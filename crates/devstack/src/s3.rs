@@ -2,6 +2,8 @@
 //!
 //! MinIO is a program that tests start; nothing of it is linked or shipped.
 
+mod tls;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,14 @@ use crate::keeper::{Keeper, Orders};
 use crate::process::answers_200;
 use crate::{DevstackError, free_port, private_folder, tools};
 
+pub use tls::S3Certificate;
+
+use tls::TlsProbe;
+
 /// It is ready within a second; a busy machine may need longer.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// `health/ready` answers before the drive is formatted; this one after.
+const HEALTH: &str = "minio/health/cluster";
 /// Somebody may take the free port before MinIO does.
 const ATTEMPTS: u32 = 3;
 
@@ -31,6 +39,8 @@ pub struct S3Server {
     endpoint: String,
     access_key_id: String,
     secret_access_key: String,
+    /// Of a server that speaks TLS.
+    probe: Option<TlsProbe>,
 }
 
 /// A bucket that no other test has.
@@ -49,9 +59,8 @@ pub async fn bucket() -> S3Bucket {
         Err(error) => panic!("{error}"),
     };
     let name = format!("test-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    // For a store on one drive a bucket is a folder beside its own, which saves this crate an S3 client.
-    if let Err(error) = std::fs::create_dir(server.data().join(&name)) {
-        panic!("cannot make the bucket {name}: {error}");
+    if let Err(error) = server.make_bucket(&name) {
+        panic!("{error}");
     }
     S3Bucket { server, name }
 }
@@ -62,9 +71,21 @@ impl S3Server {
     /// # Errors
     /// MinIO is not installed, or it does not start.
     pub async fn start() -> Result<Self, DevstackError> {
+        Self::started(None).await
+    }
+
+    /// The same, speaking TLS alone.
+    ///
+    /// # Errors
+    /// MinIO is not installed, it does not start, or it does not show this certificate.
+    pub async fn start_with_tls(certificate: &S3Certificate) -> Result<Self, DevstackError> {
+        Self::started(Some(certificate)).await
+    }
+
+    async fn started(certificate: Option<&S3Certificate>) -> Result<Self, DevstackError> {
         let mut attempt = 1;
         loop {
-            let server = Self::launch()?;
+            let server = Self::launch(certificate)?;
             match server.wait_ready(READY_WITHIN).await {
                 Ok(()) => return Ok(server),
                 Err(DevstackError::Stopped { .. }) if attempt < ATTEMPTS => attempt += 1,
@@ -73,18 +94,30 @@ impl S3Server {
         }
     }
 
-    fn launch() -> Result<Self, DevstackError> {
+    fn launch(certificate: Option<&S3Certificate>) -> Result<Self, DevstackError> {
         let program = tools::find("minio").ok_or(DevstackError::MinioMissing)?;
         let folder = private_folder("mintmark-s3")?;
         let log = folder.join("minio.log");
         let orders = Orders { signal: "TERM", grace_secs: 5, remove: Some(&folder), log: &log };
         let (access_key_id, secret_access_key) = (random_hex(10)?, random_hex(20)?);
-        let address = format!("127.0.0.1:{}", free_port());
+        let port = free_port();
+        let address = format!("127.0.0.1:{port}");
+        // Without certificates in it, it speaks no TLS; the folder it looks into by itself is its user's.
+        let certificates = folder.join("certs");
+        let (probe, endpoint) = match certificate {
+            None => (None, format!("http://{address}")),
+            Some(certificate) => {
+                certificate.write(&certificates)?;
+                let host = &certificate.host;
+                (Some(TlsProbe::new(certificate, port)?), format!("https://{host}:{port}"))
+            }
+        };
         let command = [
             program.to_string_lossy().into_owned(),
             "server".to_owned(),
             "--quiet".to_owned(),
             format!("--address={address}"),
+            format!("--certs-dir={}", certificates.display()),
             folder.join("data").to_string_lossy().into_owned(),
         ];
         let keeper = Keeper::start(
@@ -103,14 +136,12 @@ impl S3Server {
             },
             &command,
         )?;
-        Ok(Self { keeper, folder, endpoint: format!("http://{address}"), access_key_id, secret_access_key })
+        Ok(Self { keeper, folder, endpoint, access_key_id, secret_access_key, probe })
     }
 
     async fn wait_ready(&self, bound: Duration) -> Result<(), DevstackError> {
-        // `health/ready` answers before the drive is formatted; this one after.
-        let url = format!("{}/minio/health/cluster", self.endpoint);
         let deadline = Instant::now() + bound;
-        while !(answers_200(&url).await? && self.data().join(".minio.sys/format.json").exists()) {
+        while !(self.answers(HEALTH).await? && self.data().join(".minio.sys/format.json").exists()) {
             if !self.keeper.is_running() {
                 return Err(DevstackError::Stopped {
                     name: "MinIO".into(),
@@ -131,10 +162,37 @@ impl S3Server {
         Ok(())
     }
 
-    /// `http://127.0.0.1:port`.
+    async fn answers(&self, path: &str) -> Result<bool, DevstackError> {
+        match &self.probe {
+            None => answers_200(&format!("{}/{path}", self.endpoint)).await,
+            Some(probe) => Ok(probe.answers_200(path).await),
+        }
+    }
+
+    /// A bucket of this name; one that is there already is an error.
+    ///
+    /// # Errors
+    /// Its folder cannot be made.
+    pub fn make_bucket(&self, name: &str) -> Result<(), DevstackError> {
+        // For a store on one drive a bucket is a folder beside its own, which saves this crate an S3 client.
+        std::fs::create_dir(self.data().join(name))
+            .map_err(DevstackError::io(format!("make the bucket {name}")))
+    }
+
+    /// `http://127.0.0.1:port`, or `https://` and the host of its certificate.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The variables with which a service uses it, except for the one that names the store.
+    #[must_use]
+    pub fn variables(&self) -> [(&'static str, String); 3] {
+        [
+            ("S3_ENDPOINT", self.endpoint.clone()),
+            ("S3_ACCESS_KEY_ID", self.access_key_id.clone()),
+            ("S3_SECRET_ACCESS_KEY", self.secret_access_key.clone()),
+        ]
     }
 
     /// The server's process id.
@@ -177,11 +235,7 @@ impl S3Bucket {
     /// The variables with which a service uses it, except for the one that names the store.
     #[must_use]
     pub fn variables(&self) -> [(&'static str, String); 3] {
-        [
-            ("S3_ENDPOINT", self.server.endpoint.clone()),
-            ("S3_ACCESS_KEY_ID", self.server.access_key_id.clone()),
-            ("S3_SECRET_ACCESS_KEY", self.server.secret_access_key.clone()),
-        ]
+        self.server.variables()
     }
 
     /// The paths of all objects, sorted: what lies on the server's disk, whatever its API says.

@@ -39,7 +39,7 @@ pub fn run(ask: Ask) -> ExitCode {
     launch(role, VaultConfig::read, async |config, context| build(config, &context).await?.serve().await)
 }
 
-/// A vault with its port open, not yet answering.
+/// A vault with its port, not yet answering.
 pub struct VaultService {
     /// Where gRPC answers.
     pub grpc_addr: SocketAddr,
@@ -48,7 +48,8 @@ pub struct VaultService {
     context: Context,
 }
 
-/// Takes the port. Database and object store may be away, and the audit's gate may be closed: readiness says so, and every
+/// Takes the port, and opens it when the log of the audit was looked at: before, every call would be refused here that another
+/// replica answers. Database and object store may be away, and the audit's gate may be closed: readiness says so, and every
 /// call that needs them is refused meanwhile.
 ///
 /// # Errors
@@ -80,9 +81,12 @@ pub async fn build(config: VaultConfig, context: &Context) -> Result<VaultServic
     };
     let keys = verifying_keys(&evidence, &config)?;
     let verifier = ServiceVerifier::new(trust, audience::EVIDENCE);
+    let gate = evidence.gate.clone();
+    let compared = async move { gate.compared().await };
     let grpc = GrpcEdge::new(context.name, EvidenceRpc::METHODS.to_vec(), verifier)
         .configured_by("EVIDENCE_GRPC_ADDR")
         .long(EvidenceRpc::UPLOAD)
+        .opens_after(compared)
         .add(EvidenceRpc::server(evidence.clone(), keys, config.audit))
         .reflection(mintmark_wire::DESCRIPTOR_SET)
         .bind(config.grpc_addr, context)

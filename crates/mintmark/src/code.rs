@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::path;
 use crate::desk::Desk;
+use crate::exit::Exit;
 use crate::failure::{Failure, describe_io};
 use crate::reach::{Consent, Paging};
 use crate::screen::count;
@@ -64,7 +65,12 @@ pub async fn run(desk: &Desk, command: CodeCommand) -> Result<(), Failure> {
         }
         CodeCommand::Reveal { batch, serial } => {
             let reveal = path(&["v1", "batches", &batch, "tokens", &serial.to_string(), "reveal"]);
-            let unit = desk.person()?.post(&reveal, None).await?;
+            let unit = desk.person()?.post(&reveal, None).await.map_err(|failure| match failure.exit() {
+                Exit::NotFound => failure.hinting(format!(
+                    "Serials run through all batches of a product: `mintmark batch show {batch}` says which it has."
+                )),
+                _ => failure,
+            })?;
             let fields = [
                 ("serial", text(&unit, "serial")),
                 ("code", text(&unit, "grouped")),

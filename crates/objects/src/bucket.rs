@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, RetryConfig};
 use url::{Host, Url};
 
+use crate::authority::Authorities;
 use crate::presign::BucketSigner;
 use crate::{failure, path};
 
@@ -45,6 +47,8 @@ pub(crate) struct BucketConfig {
     pub(crate) secret_access_key: Secret,
     /// Whether the bucket stands in the host name and not in the path.
     pub(crate) virtual_hosted: bool,
+    /// Believed instead of those that the system trusts.
+    pub(crate) authorities: Option<Authorities>,
 }
 
 impl fmt::Debug for BucketConfig {
@@ -68,6 +72,7 @@ pub(crate) struct BucketVariables {
     access_key_id: Option<String>,
     secret_access_key: Option<Secret>,
     virtual_hosted: bool,
+    ca_file: Option<PathBuf>,
 }
 
 impl BucketVariables {
@@ -87,6 +92,11 @@ impl BucketVariables {
             false,
             "true: the bucket stands in the host name; false: in the path",
         );
+        let ca_file = reader.optional_path(
+            "S3_CA_FILE",
+            "PEM certificates of the authorities behind the object store's certificate, believed instead of the system's; \
+             unset: those that the system trusts",
+        );
         for name in ["S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] {
             reader.needed_when(name, "a store or bucket is at s3");
         }
@@ -98,6 +108,7 @@ impl BucketVariables {
             access_key_id: access_key_id?,
             secret_access_key: secret_access_key?,
             virtual_hosted: virtual_hosted?,
+            ca_file: ca_file?,
         })
     }
 
@@ -132,6 +143,13 @@ impl BucketVariables {
                 "puts the bucket before the host's name, and an endpoint here is an address: write false";
             reader.problem("S3_VIRTUAL_HOSTED_STYLE", sentence);
         }
+        let authorities = match self.ca_file.as_deref().map(Authorities::read).transpose() {
+            Ok(authorities) => Some(authorities),
+            Err(sentence) => {
+                reader.problem("S3_CA_FILE", sentence);
+                None
+            }
+        };
         let (bucket, prefix) = place?;
         Some(BucketConfig {
             bucket,
@@ -142,6 +160,7 @@ impl BucketVariables {
             access_key_id: self.access_key_id?,
             secret_access_key: self.secret_access_key?,
             virtual_hosted: self.virtual_hosted,
+            authorities: authorities?,
         })
     }
 }
@@ -228,7 +247,7 @@ impl BucketConfig {
             .with_secret_access_key(self.secret_access_key.expose())
             .with_allow_http(plain)
             .with_retry(retry)
-            .with_http_connector(Connector { plain })
+            .with_http_connector(Connector { plain, authorities: self.authorities.clone() })
             .build()
             .map_err(Fault::internal)?;
         let address = self.address(&self.public_endpoint).ok_or_else(no_host)?;
@@ -257,7 +276,8 @@ impl BucketConfig {
         let secret = self.secret_access_key.clone();
         let signer = BucketSigner::new(&address, "", &self.region, &self.access_key_id, secret);
         let url = signer.sign_bucket(further, Utc::now())?.url;
-        let client = client(self.endpoint.scheme() == "http").map_err(Fault::internal)?;
+        let plain = self.endpoint.scheme() == "http";
+        let client = client(plain, self.authorities.as_ref()).map_err(Fault::internal)?;
         // The error of a request names its URL, which carries a signature.
         let away = |error: reqwest::Error| failure::away().caused_by(error.without_url());
         let mut answer = client.get(url).send().await.map_err(away)?;
@@ -273,22 +293,32 @@ impl BucketConfig {
 }
 
 /// Makes the HTTP client: no proxy that was not asked for, no redirect to a place that was not configured.
-#[derive(Debug)]
 struct Connector {
     plain: bool,
+    authorities: Option<Authorities>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector").field("plain", &self.plain).finish_non_exhaustive()
+    }
 }
 
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = client(self.plain)
+        let client = client(self.plain, self.authorities.as_ref())
             .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })?;
         Ok(HttpClient::new(client))
     }
 }
 
-fn client(plain: bool) -> reqwest::Result<reqwest::Client> {
+fn client(plain: bool, authorities: Option<&Authorities>) -> reqwest::Result<reqwest::Client> {
     mintmark_service::install_crypto();
-    reqwest::Client::builder()
+    let builder = match authorities {
+        Some(authorities) => reqwest::Client::builder().tls_certs_only(authorities.certificates()),
+        None => reqwest::Client::builder(),
+    };
+    builder
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .https_only(!plain)

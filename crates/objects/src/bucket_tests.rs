@@ -77,6 +77,29 @@ fn read_allows_http_on_this_machine_and_where_the_environment_says_so() {
 }
 
 #[test]
+fn read_of_an_authority_that_cannot_be_used_says_what_is_wrong_with_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let said = || read(&[("S3_CA_FILE", file.to_str().unwrap())]).unwrap_err();
+    assert!(said().starts_with("S3_CA_FILE: ") && said().contains("ca.pem cannot be read"), "{}", said());
+    let pem = |inside: &str| format!("-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n");
+    let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap().cert.pem();
+    for (text, expected) in [
+        (String::new(), "holds no certificate"),
+        ("no PEM at all".to_owned(), "holds no certificate"),
+        (pem("not base64"), "cannot be used"),
+        (pem("AAAA"), "cannot be used"),
+        (format!("{authority}{}", pem("AAAA")), "cannot be used"),
+        (authority.replace("END CERTIFICATE", "END"), "cannot be used"),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        assert!(said().contains(expected), "{text}: {}", said());
+    }
+    std::fs::write(&file, authority).unwrap();
+    read(&[("S3_CA_FILE", file.to_str().unwrap())]).unwrap();
+}
+
+#[test]
 fn read_refuses_a_bucket_before_an_address() {
     let changes = [("S3_ENDPOINT", "https://10.0.0.7:9000"), ("S3_VIRTUAL_HOSTED_STYLE", "true")];
     assert!(read(&changes).unwrap_err().contains("S3_VIRTUAL_HOSTED_STYLE"));

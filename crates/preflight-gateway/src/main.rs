@@ -1,20 +1,35 @@
 //! `preflight-gateway gateway | worker | migrate`.
 
-mod arguments;
-
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{Parser, Subcommand};
 use mintmark_preflight_gateway::{gateway, migrate, worker};
 
-use arguments::{Arguments, Role};
+/// Preflight of print files. Each command reads its configuration from the environment.
+#[derive(Parser)]
+#[command(name = "preflight-gateway", version)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+    #[command(flatten)]
+    options: mintmark_service::Options,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Answer requests.
+    Gateway,
+    /// Work on jobs.
+    Worker,
+    /// Bring the database up to date.
+    Migrate,
+}
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let ask = arguments.ask();
-    match arguments.role {
-        Role::Gateway => gateway::run(ask),
-        Role::Worker => worker::run(ask),
-        Role::Migrate => migrate::run(ask),
+    let Arguments { role, options } = Arguments::parse();
+    match role {
+        Role::Gateway => gateway::run(options.ask()),
+        Role::Worker => worker::run(options.ask()),
+        Role::Migrate => migrate::run(options.ask()),
     }
 }

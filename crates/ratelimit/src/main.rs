@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use mintmark_service::Ask;
+use mintmark_service::Options;
 
 /// A decision makes a few dozen small allocations.
 #[global_allocator]
@@ -13,15 +13,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "ratelimit", version)]
 struct Arguments {
-    /// Only check the configuration: exit 0 or 64.
-    #[arg(long)]
-    check_config: bool,
-    /// Only print which variables are read, as JSON; docs/configuration.md is made of it.
-    #[arg(long)]
-    describe_config: bool,
+    #[command(flatten)]
+    options: Options,
 }
 
 fn main() -> ExitCode {
-    let Arguments { check_config, describe_config } = Arguments::parse();
-    mintmark_ratelimit::run(Ask::from_options(check_config, describe_config))
+    mintmark_ratelimit::run(Arguments::parse().options.ask())
 }

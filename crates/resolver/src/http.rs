@@ -9,4 +9,4 @@ mod routes;
 mod same_origin;
 
 pub use answers::private_headers;
-pub use routes::{ScanSite, routes};
+pub use routes::{ScanSite, elsewhere, routes};

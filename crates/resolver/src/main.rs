@@ -1,24 +1,39 @@
 //! `resolver scan | directory | migrate`.
 
-mod arguments;
-
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{Parser, Subcommand};
 use mintmark_resolver::{directory, migrate, scan};
-
-use arguments::{Arguments, Role};
 
 /// A scan makes a few dozen small allocations, and the system's allocator was a tenth of its time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The public resolver. Each command reads its configuration from the environment.
+#[derive(Parser)]
+#[command(name = "resolver", version)]
+struct Arguments {
+    #[command(subcommand)]
+    role: Role,
+    #[command(flatten)]
+    options: mintmark_service::Options,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// Answer scans.
+    Scan,
+    /// Take publications from the control plane.
+    Directory,
+    /// Bring the database up to date.
+    Migrate,
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let ask = arguments.ask();
-    match arguments.role {
-        Role::Scan => scan::run(ask),
-        Role::Directory => directory::run(ask),
-        Role::Migrate => migrate::run(ask),
+    let Arguments { role, options } = Arguments::parse();
+    match role {
+        Role::Scan => scan::run(options.ask()),
+        Role::Directory => directory::run(options.ask()),
+        Role::Migrate => migrate::run(options.ask()),
     }
 }

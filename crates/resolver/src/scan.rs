@@ -20,7 +20,7 @@ use crate::app::metrics::ScanMetrics;
 use crate::app::scan::Scanner;
 use crate::app::telemetry::{Telemetry, TelemetryTasks};
 use crate::config::ScanConfig;
-use crate::http::{ScanSite, private_headers, routes};
+use crate::http::{ScanSite, elsewhere, private_headers, routes};
 use crate::store::scan::ScanStore;
 
 /// The longest that a scan may take: a look-up and an activation, two seconds each, and some room.
@@ -61,6 +61,7 @@ pub async fn build(config: ScanConfig, context: &Context) -> Result<ScanService,
         .into_iter()
         .fold(Edge::new(context.name, routes()), |edge, (name, value)| edge.header(name, value));
     let running = edge
+        .not_found(elsewhere)
         .data(ScanSite { scanner, images, bots, geo, trusted_proxies: config.trusted_proxies })
         .deadline(DEADLINE)
         .spans_where_followed()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use mintmark_auth::{ClientCertificate, ServiceVerifier};
-use mintmark_service::{Context, Gate, StartError, listen, telemetry};
+use mintmark_service::{Context, Gate, Reserved, StartError, reserve, telemetry};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,7 @@ pub struct GrpcEdge {
     calls: usize,
     spans_where_exported: bool,
     long: Vec<&'static str>,
+    ready: Option<BoxFuture<'static, ()>>,
 }
 
 impl GrpcEdge {
@@ -82,6 +83,7 @@ impl GrpcEdge {
             calls: CALLS,
             spans_where_exported: false,
             long: Vec::new(),
+            ready: None,
         }
     }
 
@@ -157,21 +159,30 @@ impl GrpcEdge {
         self
     }
 
+    /// Opens the port only when `ready` is done: until then whoever connects is refused, and asks another replica.
+    pub fn opens_after(mut self, ready: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.ready = Some(Box::pin(ready));
+        self
+    }
+
     /// Allows this many calls at once instead of 1024.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.calls = calls;
         self
     }
 
-    /// Takes the port; port 0 picks a free one. Where the process has a certificate, whoever connects must show one too. Nothing is answered before [`Running::serve`].
+    /// Takes the port; port 0 picks a free one. Where the process has a certificate, whoever connects must show one too. Nothing
+    /// is answered before [`Running::serve`].
     ///
     /// # Errors
     /// A sentence that says what to do when the port is taken or not ours, or the descriptors do not fit together.
     pub async fn bind(mut self, addr: SocketAddr, context: &Context) -> Result<Running, StartError> {
-        let listener = listen(self.variable.unwrap_or("the gRPC address"), addr)?;
-        let failed = |error| StartError::new("the gRPC port was opened and cannot be used").caused_by(error);
-        let listener = TcpListener::from_std(listener).map_err(failed)?;
-        let addr = listener.local_addr().map_err(failed)?;
+        let reserved = reserve(self.variable.unwrap_or("the gRPC address"), addr)?;
+        let addr = reserved.addr();
+        let port = match self.ready.take() {
+            None => Port::Open(open(reserved)?),
+            Some(ready) => Port::Later(reserved, ready),
+        };
 
         let (reporter, health_service) = tonic_health::server::health_reporter();
         self.routes.add_service(health_service);
@@ -196,17 +207,22 @@ impl GrpcEdge {
             long: self.long,
             spans: !self.spans_where_exported || telemetry::exports_traces(),
         });
-        let incoming = incoming(listener, context.tls.clone(), context.shutdown.clone());
-        let server = server(shared)
-            .add_routes(self.routes.routes())
-            .serve_with_incoming_shutdown(incoming, context.shutdown.requested());
+        let (routes, tls, shutdown) = (self.routes.routes(), context.tls.clone(), context.shutdown.clone());
+        let answer = move |listener| -> BoxFuture<'static, _> {
+            let ended = shutdown.clone();
+            let incoming = incoming(listener, tls, shutdown);
+            let server = server(shared).add_routes(routes);
+            Box::pin(async move {
+                let sentence = "the gRPC server stopped; restart the service";
+                let served = server.serve_with_incoming_shutdown(incoming, ended.requested()).await;
+                served.map_err(|error| StartError::new(sentence).caused_by(error))
+            })
+        };
         Ok(Running {
             addr,
             name: self.name,
-            server: Box::pin(async move {
-                let sentence = "the gRPC server stopped; restart the service";
-                server.await.map_err(|error| StartError::new(sentence).caused_by(error))
-            }),
+            port,
+            answer: Box::new(answer),
             follow: Box::pin(reported.follow(closing)),
             gate: context.health.gate("grpc"),
             context: context.clone(),
@@ -229,7 +245,9 @@ impl GrpcEdge {
                 .fold(tonic_reflection::server::Builder::configure(), |builder, set| {
                     builder.register_encoded_file_descriptor_set(set)
                 })
-                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // What our refusals carry: without it a tool shows their codes as bytes.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
             services
                 .iter()
                 .copied()
@@ -259,12 +277,25 @@ fn server(shared: Arc<Shared>) -> Server<tower::layer::util::Stack<GateLayer, to
         .layer(GateLayer(shared))
 }
 
+/// A port that is ours.
+enum Port {
+    Open(TcpListener),
+    /// Opened when something is done.
+    Later(Reserved, BoxFuture<'static, ()>),
+}
+
+fn open(reserved: Reserved) -> Result<TcpListener, StartError> {
+    let failed = |error| StartError::new("the gRPC port was opened and cannot be used").caused_by(error);
+    TcpListener::from_std(reserved.listen()?).map_err(failed)
+}
+
 /// A gRPC server that has its port.
 pub struct Running {
     /// The address it listens on.
     pub addr: SocketAddr,
     name: &'static str,
-    server: BoxFuture<'static, Result<(), StartError>>,
+    port: Port,
+    answer: Box<dyn FnOnce(TcpListener) -> BoxFuture<'static, Result<(), StartError>> + Send>,
     follow: BoxFuture<'static, ()>,
     gate: Gate,
     context: Context,
@@ -274,9 +305,20 @@ impl Running {
     /// Serves until the end is requested, then lets calls under way finish within the context's grace.
     ///
     /// # Errors
-    /// When the server itself fails.
+    /// When the server itself fails, or a port that was to be opened now is another program's by now.
     pub async fn serve(self) -> Result<(), StartError> {
-        let Self { addr, name, mut server, follow, gate, context } = self;
+        let Self { addr, name, port, answer, follow, gate, context } = self;
+        let listener = match port {
+            Port::Open(listener) => listener,
+            Port::Later(reserved, ready) => {
+                tracing::info!(service = name, %addr, "gRPC is not served yet: readiness says what it waits for");
+                tokio::select! {
+                    () = ready => open(reserved)?,
+                    () = context.shutdown.requested() => return Ok(()),
+                }
+            }
+        };
+        let mut server = answer(listener);
         tracing::info!(service = name, %addr, "gRPC is served");
         gate.set(true);
         let follower = context.spawn("grpc-health", follow);

@@ -4,12 +4,13 @@
 //! So there is one to each, and a call goes to whichever has the fewest under way. The names are looked up every few seconds,
 //! and at once when something fails.
 //!
-//! What was never sent (nobody answers at that address, or the connection ended while the call waited its turn) goes to
-//! another replica, within the call's deadline. What may have been sent fails: only the client knows whether it may be
-//! repeated, and its second attempt finds the broken connection gone.
+//! What nobody has read (nobody answers at that address, or the connection ended before the call's turn, or its end says that the
+//! call came too late: [`unread`]) goes to another replica, within the call's deadline. What may have been read fails: only the
+//! client knows whether it may be repeated (`crate::client`), and its second attempt finds the broken connection gone.
 
 mod member;
 pub(crate) mod names;
+mod unread;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,6 +32,7 @@ use tonic::{ConnectError, TimeoutExpired};
 
 use self::member::{Member, Sender};
 use self::names::{Names, Place};
+use self::unread::{Unread, was_unread};
 use crate::deadline;
 use crate::outgoing::CONNECT;
 
@@ -143,6 +145,7 @@ impl Known {
         (parts.scheme, parts.authority) = (Some(scheme), Some(authority));
         *request.uri_mut() = http::Uri::from_parts(parts)?;
 
+        let mut request = Unread::new(request);
         let mut tried = Vec::new();
         loop {
             let (member, mut sender) = match self.idlest(&tried) {
@@ -150,13 +153,13 @@ impl Known {
                 None => self.connected().await.map_err(ConnectError)?,
             };
             let held = member.hold();
-            match sender.try_send_request(request).await {
+            match sender.try_send_request(request.attempt()).await {
                 Ok(answer) => return Ok(answer.map(|body| held.until_read(body))),
                 Err(mut broken) => {
                     self.again.notify_one();
-                    match broken.take_message() {
-                        Some(unsent) if tried.len() < ATTEMPTS => request = unsent,
-                        _ => return Err(broken.into_error().into()),
+                    let unread = broken.take_message().is_some() || was_unread(broken.error());
+                    if !unread || tried.len() >= ATTEMPTS || !request.take_back() {
+                        return Err(broken.into_error().into());
                     }
                     tried.push(member.addr);
                 }

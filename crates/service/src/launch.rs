@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
+
 use crate::config::{AppEnv, Reader, Variable};
 use crate::telemetry::LogFilter;
 use crate::tls::TlsFiles;
@@ -38,14 +40,25 @@ pub enum Ask {
     DescribeConfig,
 }
 
-impl Ask {
-    /// What the two options ask for.
+/// The options of every program: flattened into its arguments, before or after the role.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Options {
+    /// Only check the configuration: exit code 0 when it is complete and sound, 64 when it is not.
+    #[arg(long, global = true)]
+    check_config: bool,
+    /// Only print which variables are read, as JSON; docs/configuration.md is made of it.
+    #[arg(long, global = true)]
+    describe_config: bool,
+}
+
+impl Options {
+    /// What they ask for.
     #[must_use]
-    pub fn from_options(check_config: bool, describe_config: bool) -> Self {
-        match (describe_config, check_config) {
-            (true, _) => Self::DescribeConfig,
-            (false, true) => Self::CheckConfig,
-            (false, false) => Self::Run,
+    pub fn ask(self) -> Ask {
+        match (self.describe_config, self.check_config) {
+            (true, _) => Ask::DescribeConfig,
+            (false, true) => Ask::CheckConfig,
+            (false, false) => Ask::Run,
         }
     }
 }
@@ -195,6 +208,34 @@ mod tests {
 
     const LAUNCH: Launch =
         Launch { name: "example", default_ops_addr: "127.0.0.1:9180", ask: Ask::CheckConfig };
+
+    #[test]
+    fn options_are_taken_on_either_side_of_a_role() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(subcommand)]
+            role: Option<Role>,
+            #[command(flatten)]
+            options: Options,
+        }
+        #[derive(clap::Subcommand)]
+        enum Role {
+            Serve,
+        }
+        for (words, ask) in [
+            ("program", Ask::Run),
+            ("program serve", Ask::Run),
+            ("program --check-config", Ask::CheckConfig),
+            ("program --check-config serve", Ask::CheckConfig),
+            ("program serve --check-config", Ask::CheckConfig),
+            ("program serve --describe-config", Ask::DescribeConfig),
+            ("program --check-config serve --describe-config", Ask::DescribeConfig),
+        ] {
+            let program: Program = clap::Parser::try_parse_from(words.split(' ')).unwrap();
+            assert_eq!(program.options.ask(), ask, "{words}");
+            assert_eq!(program.role.is_some(), words.contains("serve"));
+        }
+    }
 
     #[test]
     fn configuration_with_several_mistakes_names_each_once() {

@@ -18,8 +18,8 @@ pub mod tls;
 pub use background::spawn_background;
 pub use context::{Context, spawn_named};
 pub use health::{Gate, Health};
-pub use launch::{Ask, Launch, Standard, launch};
-pub use listen::listen;
+pub use launch::{Ask, Launch, Options, Standard, launch};
+pub use listen::{Reserved, listen, reserve};
 pub use shutdown::Shutdown;
 pub use start_error::StartError;
 

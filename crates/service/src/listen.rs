@@ -15,16 +15,48 @@ const BACKLOG: u32 = 2048;
 ///
 /// # Errors
 /// A sentence that names the variable, the address and what to do: port taken, no right to it, not an address of this machine.
-pub fn listen(variable: &str, addr: SocketAddr) -> Result<TcpListener, StartError> {
-    try_listen(addr).map_err(|error| explain(variable, addr, error))
+pub fn listen(variable: &'static str, addr: SocketAddr) -> Result<TcpListener, StartError> {
+    reserve(variable, addr)?.listen()
 }
 
-fn try_listen(addr: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // Without it a restart within the minute of TIME_WAIT finds its own port taken.
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr)?;
-    socket.listen(BACKLOG)?.into_std()
+/// The same, without listening yet: whoever connects is refused at once, and can go elsewhere.
+///
+/// # Errors
+/// As [`listen`].
+pub fn reserve(variable: &'static str, addr: SocketAddr) -> Result<Reserved, StartError> {
+    let reserved = || {
+        let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Without it a restart within the minute of TIME_WAIT finds its own port taken.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        Ok(Reserved { addr: socket.local_addr()?, socket, variable })
+    };
+    reserved().map_err(|error| explain(variable, addr, error))
+}
+
+/// An address that is ours, on which nobody is answered yet.
+#[derive(Debug)]
+pub struct Reserved {
+    socket: TcpSocket,
+    addr: SocketAddr,
+    variable: &'static str,
+}
+
+impl Reserved {
+    /// The address, with the port that was picked.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Listens. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// A sentence as that of [`listen`]: another program may have begun to listen meanwhile.
+    pub fn listen(self) -> Result<TcpListener, StartError> {
+        let listening = self.socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std);
+        listening.map_err(|error| explain(self.variable, self.addr, error))
+    }
 }
 
 fn explain(variable: &str, addr: SocketAddr, error: std::io::Error) -> StartError {
@@ -58,6 +90,19 @@ mod tests {
             error.with_causes(),
             format!("OPS_ADDR {taken} is in use: stop the other program or set OPS_ADDR to a free address")
         );
+    }
+
+    #[tokio::test]
+    async fn reserve_refuses_who_connects_until_it_listens() {
+        let reserved = reserve("OPS_ADDR", SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let addr = reserved.addr();
+        assert!(addr.port() > 0);
+        let early = tokio::net::TcpStream::connect(addr).await.unwrap_err();
+        assert_eq!(early.kind(), ErrorKind::ConnectionRefused);
+        let listener = reserved.listen().unwrap();
+        assert_eq!(listener.local_addr().unwrap(), addr);
+        tokio::net::TcpStream::connect(addr).await.unwrap();
+        assert!(reserve("OPS_ADDR", addr).unwrap_err().to_string().contains("is in use"));
     }
 
     #[tokio::test]

@@ -5,6 +5,16 @@ use mintmark_fault::Fault;
 /// Longest name of a field that is shown, in characters.
 const MAX_FIELD: usize = 128;
 
+/// How chrono's errors begin, which name neither what was there nor what should be.
+const TIME_ERRORS: [&str; 6] = [
+    "input is out of range",
+    "no possible date and time matching input",
+    "input is not enough for unique date and time",
+    "input contains invalid characters",
+    "premature end of input",
+    "trailing input",
+];
+
 /// A 400 for what serde refused. Its messages may repeat input, so only their parts that our own types wrote are used:
 /// names of known fields, and what was expected.
 pub(crate) fn refuse(code: &'static str, path: &str, message: &str) -> Fault {
@@ -34,7 +44,14 @@ fn explain(path: &str, message: &str) -> (Option<String>, String) {
     let own = (path != ".").then(|| path.to_owned());
     let ours = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
     let sentence = match expected(message).filter(|_| ours.iter().any(|start| message.starts_with(start))) {
-        Some(expected) => format!("this value does not fit; expected {expected}"),
+        Some(expected) => match expected.strip_prefix("the right one: ") {
+            Some(rule) => format!("this value does not fit: {rule}"),
+            None => format!("this value does not fit; expected {}", in_words(expected)),
+        },
+        None if TIME_ERRORS.iter().any(|start| message.starts_with(start)) => {
+            "this value does not fit: a time is written as 2026-11-23T08:30:00Z, a day as 2026-11-23"
+                .to_owned()
+        }
         None => "this value does not fit here".to_owned(),
     };
     (own, sentence)
@@ -44,6 +61,19 @@ fn explain(path: &str, message: &str) -> (Option<String>, String) {
 fn expected(message: &str) -> Option<&str> {
     let (_, expected) = message.rsplit_once(", expected ")?;
     Some(expected.split(" at line ").next().unwrap_or(expected))
+}
+
+/// serde names the numbers of our types as Rust does, which says nothing to whoever writes JSON.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0 on",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 fn between<'a>(message: &'a str, start: &str, end: &str) -> Option<&'a str> {
@@ -78,9 +108,32 @@ mod tests {
             r#"invalid type: string "hunter2, expected secret", expected u32 at line 1 column 9"#,
         );
         assert_eq!(field.as_deref(), Some("units"));
-        assert_eq!(sentence, "this value does not fit; expected u32");
+        assert_eq!(sentence, "this value does not fit; expected a whole number from 0 on");
         let (_, sentence) = explain("units", "hunter2 is wrong, expected hunter3");
         assert_eq!(sentence, "this value does not fit here");
+    }
+
+    #[test]
+    fn explain_names_no_type_of_our_language() {
+        for (expected, words) in [
+            ("i64", "a whole number"),
+            ("f64", "a number"),
+            ("a sequence", "a list"),
+            ("struct Intent", "an object"),
+            ("a string", "a string"),
+        ] {
+            let (_, sentence) =
+                explain("units", &format!("invalid type: null, expected {expected} at line 1 column 9"));
+            assert_eq!(sentence, format!("this value does not fit; expected {words}"));
+        }
+        let (_, sentence) =
+            explain("tier", "invalid value: another word, expected the right one: a tier is one of a b");
+        assert_eq!(sentence, "this value does not fit: a tier is one of a b");
+        for text in ["yesterday", "2026-13-01", "2026-11-23T", "2026-11-23x", ""] {
+            let error = serde_json::from_value::<chrono::NaiveDate>(text.into()).unwrap_err();
+            let (_, sentence) = explain("from", &error.to_string());
+            assert!(sentence.ends_with("a day as 2026-11-23"), "{text}: {error}: {sentence}");
+        }
     }
 
     #[test]

@@ -313,6 +313,7 @@ impl PlannedPath {
             access: route.access(),
             limit: route.how_limited(),
             deadline: route.own_deadline(),
+            answers_after: route.held_back(),
             body_limit: route.own_body_limit().map(BodyLimit),
             span_name: format!("{} {}", route.method(), route.template()),
         };

@@ -58,6 +58,7 @@ pub(crate) struct Row {
     pub access: Access,
     pub limit: Limit,
     pub deadline: Option<Duration>,
+    pub answers_after: Option<Duration>,
     pub body_limit: Option<BodyLimit>,
     /// `GET /v1/brands/{brandId}`: the span's name, made once.
     pub span_name: String,
@@ -133,7 +134,11 @@ async fn within_deadline(
         if let Some(row) = row {
             gate::admit(&stage.shared, row, credentials, &request).await.map_err(Ended::Fault)?;
         }
-        handle(request, next).await
+        let answer = handle(request, next).await;
+        if let Some(wait) = row.and_then(|row| row.answers_after) {
+            tokio::time::sleep(wait).await;
+        }
+        answer
     };
     tokio::time::timeout(deadline, work).await.unwrap_or_else(|_| {
         let sentence = "the answer took longer than is allowed: try again later";

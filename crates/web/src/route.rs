@@ -21,6 +21,7 @@ pub struct Route {
     access: Access,
     limit: Limit,
     deadline: Option<Duration>,
+    answers_after: Option<Duration>,
     body_limit: Option<usize>,
     pub(crate) handler: MakeHandler,
 }
@@ -59,6 +60,7 @@ impl Route {
             access,
             limit: Limit::of(access),
             deadline: None,
+            answers_after: None,
             body_limit: None,
             handler,
         }
@@ -68,6 +70,14 @@ impl Route {
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// The answer of the handler, whatever it is, is held back for so long: what it changed may be remembered elsewhere for
+    /// less than that, and whoever has the answer may rely on it everywhere.
+    #[must_use]
+    pub fn answers_after(mut self, wait: Duration) -> Self {
+        self.answers_after = Some(wait);
         self
     }
 
@@ -115,6 +125,12 @@ impl Route {
 
     pub(crate) fn own_body_limit(&self) -> Option<usize> {
         self.body_limit
+    }
+
+    /// How long the handler's answer is held back, where it is.
+    #[must_use]
+    pub fn held_back(&self) -> Option<Duration> {
+        self.answers_after
     }
 
     pub(crate) fn own_deadline(&self) -> Option<Duration> {

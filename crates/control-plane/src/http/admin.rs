@@ -22,6 +22,7 @@ use super::users::UserView;
 use crate::app::admin::Administration;
 use crate::app::api_keys::ApiKeys;
 use crate::app::rights::Rights;
+use crate::store::key_leases::RUN_OUT;
 
 /// The part of the OpenAPI document about the administration of a tenant.
 #[derive(OpenApi)]
@@ -47,9 +48,11 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get("/v1/admin/failed-events", access, failed_events),
         Route::post("/v1/admin/failed-events/{eventId}/replay", access, replay),
         Route::post("/v1/admin/users/{userId}/roles", access, assign),
-        Route::delete("/v1/admin/roles/{membershipId}", access, unassign),
+        Route::delete("/v1/admin/roles/{membershipId}", access, unassign).answers_after(RUN_OUT),
         // A leaked key must end also while nobody can count.
-        Route::post("/v1/admin/api-keys/{keyId}/revoke", access, revoke_key).limit(Limit::Counted),
+        Route::post("/v1/admin/api-keys/{keyId}/revoke", access, revoke_key)
+            .limit(Limit::Counted)
+            .answers_after(RUN_OUT),
         Route::post("/v1/admin/users/{userId}/impersonate", access, impersonate),
     ]
 }

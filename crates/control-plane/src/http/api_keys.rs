@@ -13,6 +13,7 @@ use super::paging::{self, PageParams};
 use crate::app::api_keys::{ApiKeys, FreshKey, KeyOrder, Rotation};
 use crate::app::rights::Rights;
 use crate::store::api_keys::ApiKey;
+use crate::store::key_leases::RUN_OUT;
 
 /// The part of the OpenAPI document about API keys.
 #[derive(OpenApi)]
@@ -24,9 +25,11 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/v1/api-keys", Access::Session, create),
         Route::get("/v1/api-keys", Access::Session, list),
         Route::get("/v1/api-keys/{keyId}", Access::Session, find),
-        Route::post("/v1/api-keys/{keyId}/rotate", Access::Session, rotate),
+        Route::post("/v1/api-keys/{keyId}/rotate", Access::Session, rotate).answers_after(RUN_OUT),
         // A leaked key must end also while nobody can count.
-        Route::post("/v1/api-keys/{keyId}/revoke", Access::Session, revoke).limit(Limit::Counted),
+        Route::post("/v1/api-keys/{keyId}/revoke", Access::Session, revoke)
+            .limit(Limit::Counted)
+            .answers_after(RUN_OUT),
     ]
 }
 

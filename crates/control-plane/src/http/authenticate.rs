@@ -56,8 +56,7 @@ impl Gate {
         }
     }
 
-    /// The key and its creator's standing are read for each request: what is revoked is gone on every replica as soon as
-    /// the revocation has committed.
+    /// What is revoked is gone on every replica when the revocation has answered (`crate::store::key_leases`).
     async fn program(&self, text: &str) -> Result<Principal> {
         let presented =
             PresentedKey::parse(text).map_err(|error| Fault::unauthenticated().caused_by(error))?;
@@ -68,7 +67,7 @@ impl Gate {
         if found.use_is_to_be_noted {
             api_keys::note_use(&mut *self.pool.get().await?, &verified).await?;
         }
-        Ok(Principal::ApiKey(ApiKeyCaller::new(verified, found.standing)))
+        Ok(Principal::ApiKey(ApiKeyCaller::new(verified, found.standing.clone())))
     }
 
     /// The standing is read for each request, so a role or a person that is gone is gone at once.

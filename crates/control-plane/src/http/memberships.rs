@@ -10,6 +10,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::memberships::Memberships;
+use crate::store::key_leases::RUN_OUT;
 use crate::store::memberships::Membership;
 
 /// The part of the OpenAPI document about memberships.
@@ -21,7 +22,8 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::post("/api/admin/memberships", Access::ControlToken, create),
         Route::get("/api/admin/memberships", Access::ControlToken, list),
-        Route::delete("/api/admin/memberships/{membershipId}", Access::ControlToken, remove),
+        Route::delete("/api/admin/memberships/{membershipId}", Access::ControlToken, remove)
+            .answers_after(RUN_OUT),
     ]
 }
 

@@ -83,8 +83,11 @@ fn named(area: &str, mut part: OpenApiDocument) -> OpenApiDocument {
     paths(to_page, page),
     info(
         title = "Mintmark control plane",
-        description = "Tenants, brands, products, batches and exports. `/api/admin` takes the control token and nothing \
-                       else; `/v1` takes a person's session. Errors are problem documents (RFC 9457) with a stable `code`."
+        description = "Tenants, brands, products, batches, exports, API keys, disputes with their evidence, and the audit. \
+                       `/api/admin` takes the control token and nothing else; `/v1` takes a person's session, and \
+                       `/v1/admin` an API key too, with the scope that the operation names. Every request counts: answers \
+                       say what is left (`RateLimit`), and 429 and 503 when to come back (`Retry-After`). Errors are \
+                       problem documents (RFC 9457) with a stable `code`. Lists page with `limit` and `cursor`."
     )
 )]
 struct Doc;

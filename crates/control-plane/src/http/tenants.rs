@@ -11,6 +11,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::tenants::Tenants;
+use crate::store::key_leases::RUN_OUT;
 use crate::store::tenants::{Tenant, TenantChange};
 
 /// The part of the OpenAPI document about tenants.
@@ -23,7 +24,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/api/admin/tenants", Access::ControlToken, create),
         Route::get("/api/admin/tenants", Access::ControlToken, list),
         Route::get("/api/admin/tenants/{tenantId}", Access::ControlToken, find),
-        Route::patch("/api/admin/tenants/{tenantId}", Access::ControlToken, update),
+        Route::patch("/api/admin/tenants/{tenantId}", Access::ControlToken, update).answers_after(RUN_OUT),
     ]
 }
 

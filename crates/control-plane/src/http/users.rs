@@ -9,6 +9,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::paging::{self, PageParams};
 use crate::app::users::Users;
+use crate::store::key_leases::RUN_OUT;
 use crate::store::users::{NewUser, User, UserChange};
 
 /// The part of the OpenAPI document about users.
@@ -20,7 +21,7 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::post("/api/admin/users", Access::ControlToken, create),
         Route::get("/api/admin/users", Access::ControlToken, list),
-        Route::patch("/api/admin/users/{userId}", Access::ControlToken, update),
+        Route::patch("/api/admin/users/{userId}", Access::ControlToken, update).answers_after(RUN_OUT),
     ]
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use diesel_async::AsyncPgConnection;
 use mintmark_auth::Actor;
 use mintmark_db::{Pool, transaction};
@@ -63,7 +63,7 @@ pub(super) async fn run(
             })
             .await?;
         } else {
-            let next = Utc::now() + TimeDelta::from_std(deps.scan_pull).unwrap_or(AFTER_DEATH);
+            let next = TimeDelta::from_std(deps.scan_pull).unwrap_or(AFTER_DEATH);
             return Ok(ctx
                 .complete("scans.pulled", async |conn: &mut AsyncPgConnection| {
                     pulling::apply(conn, permit, from, &page).await?;
@@ -95,7 +95,7 @@ pub(super) async fn ended(
     _payload: PullScansPayload,
     _reason: Fault,
 ) -> Result<()> {
-    pulling::schedule(conn, &tenant, &actor, Utc::now() + AFTER_DEATH).await
+    pulling::schedule(conn, &tenant, &actor, AFTER_DEATH).await
 }
 
 /// Makes a job for each tenant that has sealed batches and none that lives: batches that were sealed by a program that did

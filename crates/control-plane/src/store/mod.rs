@@ -13,6 +13,7 @@ pub mod disputes;
 pub mod events;
 pub mod exports;
 pub mod idempotency;
+pub mod key_leases;
 pub mod memberships;
 pub mod minting;
 pub mod operations;

@@ -1,7 +1,8 @@
 //! What presented API keys lead to, many in one question.
 //!
-//! A look-up goes out at once while none is under way; those that come meanwhile gather, and go together with the next one. Nothing is remembered: the statement that answers a request begins after the request came, so a key
-//! that was revoked before is not there.
+//! A look-up goes out at once while none is under way; those that come meanwhile gather, and go together with the next one.
+//! What is found is remembered for a moment that every change of rights waits out (`key_leases`), so a key that was revoked
+//! before a request came is not there for it.
 
 use std::collections::HashMap;
 use std::mem;
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::api_keys::read_scopes;
+use super::key_leases::{Asked, KeyLeases};
 use super::memberships::Grant;
 use super::schema::{api_key, app_user, membership, tenant};
 use super::stored;
@@ -32,7 +34,14 @@ const AT_ONCE: usize = 4;
 /// A question without an answer after this long is given up, so that it makes room for others.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
+/// As many ids as the server expects of an array that it does not see.
+const EXPECTED_IDS: usize = 10;
+
+/// A key that ends within this long is looked up for each request: no lease outlives it.
+const ENDS_SOON: TimeDelta = TimeDelta::minutes(1);
+
 /// What was found for a presented key, before anybody knows whether it is the key.
+#[derive(Clone)]
 pub struct Presented {
     environment: String,
     /// SHA-256 of the key.
@@ -41,6 +50,8 @@ pub struct Presented {
     pub standing: KeyStanding,
     /// Whether its last use lies an hour back.
     pub use_is_to_be_noted: bool,
+    /// When it ends by itself.
+    expires_at: Option<DateTime<Utc>>,
 }
 
 /// Looks presented keys up.
@@ -48,6 +59,7 @@ pub struct KeyFinder {
     pool: Pool,
     home: Handle,
     gathered: Mutex<Gathered>,
+    leases: KeyLeases,
 }
 
 #[derive(Default)]
@@ -61,13 +73,13 @@ struct Gathered {
 /// One look-up, and who waits for it.
 struct Lookup {
     id: Uuid,
-    answer: oneshot::Sender<Result<Option<Presented>>>,
+    answer: oneshot::Sender<Result<Option<Arc<Presented>>>>,
 }
 
 impl KeyFinder {
     /// A finder whose questions run on `home`.
     pub fn new(pool: Pool, home: Handle) -> Arc<Self> {
-        Arc::new(Self { pool, home, gathered: Mutex::default() })
+        Arc::new(Self { pool, home, gathered: Mutex::default(), leases: KeyLeases::default() })
     }
 
     /// What a presented key's id leads to, for this environment: nothing for one that is unknown, revoked or expired.
@@ -77,17 +89,22 @@ impl KeyFinder {
         self: &Arc<Self>,
         key: &PresentedKey,
         environment: KeyEnvironment,
-    ) -> Result<Option<Presented>> {
+    ) -> Result<Option<Arc<Presented>>> {
         if key.environment() != environment {
             return Ok(None);
         }
+        let id = key.id().as_uuid();
+        let its_own = |found: &Arc<Presented>| found.environment == environment.as_str();
+        if let Some(found) = self.leases.of(id) {
+            return Ok(Some(found).filter(its_own));
+        }
         let (answer, answered) = oneshot::channel();
-        if let Some(turn) = self.gather(Lookup { id: key.id().as_uuid(), answer }) {
+        if let Some(turn) = self.gather(Lookup { id, answer }) {
             // Not in this request's own task: whoever gives up must not take the others' look-ups along.
             self.home.spawn(turn.ask());
         }
         let found = answered.await.map_err(Fault::internal)??;
-        Ok(found.filter(|found| found.environment == environment.as_str()))
+        Ok(found.filter(its_own))
     }
 
     /// Adds a look-up; a turn when nobody is there to take it.
@@ -128,13 +145,14 @@ impl Turn {
             let mut ids: Vec<Uuid> = lookups.iter().map(|lookup| lookup.id).collect();
             ids.sort_unstable();
             ids.dedup();
-            let asked = async { live_among(&mut *self.finder.pool.get().await?, &ids).await };
-            let found = tokio::time::timeout(ANSWER_WITHIN, asked).await.unwrap_or_else(|elapsed| {
+            let asked = Asked::now();
+            let asking = async { live_among(&mut *self.finder.pool.get().await?, &ids).await };
+            let found = tokio::time::timeout(ANSWER_WITHIN, asking).await.unwrap_or_else(|elapsed| {
                 let sentence = "the database took too long: try again shortly";
                 let fault = Fault::unavailable("DATABASE_TIMEOUT", sentence);
                 Err(fault.retry_after(Duration::from_secs(1)).caused_by(elapsed))
             });
-            answer(lookups, found);
+            answer(&self.finder.leases, asked, lookups, found);
         }
     }
 
@@ -152,7 +170,7 @@ impl Turn {
 }
 
 /// Gives each its own; of a failure each gets the same. Whoever went away needs no answer.
-fn answer(lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
+fn answer(leases: &KeyLeases, asked: Asked, lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
     match found {
         Ok(rows) => {
             let mut by_id: HashMap<Uuid, Vec<Found>> = HashMap::new();
@@ -161,7 +179,15 @@ fn answer(lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
             }
             for lookup in lookups {
                 let rows = by_id.get(&lookup.id).map_or(&[][..], Vec::as_slice);
-                let _gone = lookup.answer.send(read(rows));
+                let found = read(rows).map(|found| found.map(Arc::new));
+                if let Ok(Some(found)) = &found
+                    && found.expires_at.is_none_or(|at| at > Utc::now() + ENDS_SOON)
+                {
+                    // Its use is noted by whoever asked.
+                    let remembered = Presented { use_is_to_be_noted: false, ..Presented::clone(found) };
+                    leases.put(lookup.id, asked, Arc::new(remembered));
+                }
+                let _gone = lookup.answer.send(found);
             }
         }
         Err(fault) => {
@@ -181,7 +207,8 @@ fn answer(lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
     }
 }
 
-type KeyColumns = (Uuid, Vec<u8>, String, String, Uuid, Vec<String>, String, Option<DateTime<Utc>>);
+type KeyColumns =
+    (Uuid, Vec<u8>, String, String, Uuid, Vec<String>, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 type CreatorColumns = (String, bool, Option<DateTime<Utc>>, Option<(Option<Uuid>, String)>);
 /// A key, its tenant, and its creator with one of their roles: a row for each role.
 type Found = (KeyColumns, CreatorColumns);
@@ -192,11 +219,16 @@ pub(super) async fn live(conn: &mut AsyncPgConnection, id: ApiKeyId) -> Result<O
 }
 
 async fn live_among(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<Found>> {
-    // Of an array the server expects ten ids, so a plan for any array looks dear to it and it plans each statement anew,
-    // which takes ten times as long as the look-up. For one id it plans once.
+    // The server keeps one plan for all arrays only where that plan looks no dearer than one made for the array at hand, and
+    // of an array that it does not see it expects ten ids (its estimate_array_length). Fewer would be planned anew each time,
+    // which takes ten times as long as the look-up; one that comes twice is looked up once.
+    let padded = || ids.iter().chain(ids.iter().cycle().take(EXPECTED_IDS.saturating_sub(ids.len())));
     match ids {
         [id] => live_keys().filter(api_key::id.eq(id)).load(conn).await.or_fault(),
-        ids => live_keys().filter(api_key::id.eq_any(ids)).load(conn).await.or_fault(),
+        _ => {
+            let ids: Vec<&Uuid> = padded().collect();
+            live_keys().filter(api_key::id.eq_any(ids)).load(conn).await.or_fault()
+        }
     }
 }
 
@@ -225,6 +257,7 @@ fn live_keys() -> _ {
                 api_key::scopes,
                 api_key::tier,
                 api_key::last_used_at,
+                api_key::expires_at,
             ),
             (
                 tenant::tier,
@@ -252,7 +285,7 @@ fn read(rows: &[Found]) -> Result<Option<Presented>> {
             }
         }
     }
-    let (_, digest, environment, tenant, creator, scopes, tier, last_used_at) = key;
+    let (_, digest, environment, tenant, creator, scopes, tier, last_used_at, expires_at) = key;
     let digest = digest.as_slice().try_into();
     Ok(Some(Presented {
         environment: environment.clone(),
@@ -266,5 +299,6 @@ fn read(rows: &[Found]) -> Result<Option<Presented>> {
             tenant_tier: stored("tenant.tier", tenant_tier.parse())?,
         },
         use_is_to_be_noted: last_used_at.is_none_or(|at| at < Utc::now() - TimeDelta::hours(1)),
+        expires_at: *expires_at,
     }))
 }

@@ -90,6 +90,30 @@ async fn bad_orders_name_code_and_field() {
     assert_eq!(reply.body["supportedModes"], json!(["static", "first_scan", "confirmed_scan"]));
 }
 
+/// Whoever cannot look into our code learns from the answer what would have been right.
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_values_say_what_would_do() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    let tier = json!({ "id": "acme", "name": "A", "tier": "gold" });
+    let key = json!({ "name": "Report", "scopes": ["admin:read", "admin:all"] });
+    let units = json!({ "productId": shop.product, "units": 1.5, "mode": "static" });
+    let scans = format!("/v1/brands/{}/scans?from=2026-13-01", shop.brand);
+    for (reply, field, words) in [
+        (plane.admin("POST", "/api/admin/tenants", tier).await, "tier", "free pro enterprise"),
+        (plane.as_person(&shop.owner, "POST", "/v1/api-keys", key).await, "scopes[1]", "exports:read"),
+        (plane.order(&shop.owner, &shop.brand, "key", &units).await, "units", "a whole number"),
+        (plane.as_person(&shop.owner, "GET", &scans, Value::Null).await, "from", "a day as 2026-11-23"),
+    ] {
+        assert_eq!(reply.body["field"], field, "{}", reply.body);
+        let detail = reply.body["detail"].as_str().unwrap();
+        assert!(
+            detail.contains(words) && !detail.contains("i64") && !detail.contains("admin:all"),
+            "{detail}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_of_the_wrong_form_get_the_status_that_rfc_9110_means() {
     let plane = Plane::start().await;

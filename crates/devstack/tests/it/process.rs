@@ -43,6 +43,19 @@ fn spawn_passes_no_other_environment() {
     assert!(!printed.contains("CARGO") && !printed.contains("HOME="));
 }
 
+/// Processors are shared out between sessions first: what is measured must not share one with what measures.
+#[test]
+fn spawn_gives_each_process_a_session_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = shell("while :; do sleep 0.05; done", &dir.path().join("log"));
+    let session = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid())).unwrap();
+        // After the name: state, parent, group, session.
+        stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().parse::<i32>().unwrap()
+    };
+    eventually("it leads a session", || session() == process.pid());
+}
+
 #[tokio::test]
 async fn wait_ready_of_a_process_that_ends_shows_its_last_words() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,7 @@ use mintmark_evidence_vault::config::VaultConfig;
 use mintmark_evidence_vault::vault;
 use mintmark_ids::EvidenceId;
 use mintmark_service::config::Reader;
+use tokio_postgres::config::Host;
 use tonic::Code;
 
 use crate::stage::{Cast, Stage, codes, messages};
@@ -19,6 +20,11 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
+/// Until it can be asked, whatever it then says.
+async fn listening(stage: &Stage) {
+    until("the port is open", async || stage.context.health.gates()["grpc"]).await;
+}
+
 async fn upload(stage: &Stage, cast: &Cast) -> (Code, String) {
     codes(stage.send(&cast.user, stream::iter(messages(EvidenceId::new(), b"x"))).await)
 }
@@ -27,6 +33,7 @@ async fn upload(stage: &Stage, cast: &Cast) -> (Code, String) {
 async fn nothing_is_taken_or_read_before_the_audit_has_a_witness() {
     let stage = Stage::prepare(&[]).await.vault().await;
     let cast = Cast::new();
+    listening(&stage).await;
     let (code, reason) = upload(&stage, &cast).await;
     assert_eq!(code, Code::Unavailable);
     assert!(reason.starts_with("AUDIT_"), "{reason}");
@@ -83,13 +90,31 @@ async fn readiness_waits_for_the_port_from_the_beginning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_database_the_vault_starts_and_refuses() {
-    let away = format!("postgres://evidence_vault@127.0.0.1:{}/none", mintmark_devstack::free_port());
-    let stage = Stage::prepare(&[("EVIDENCE_DATABASE_URL", &away)]).await.vault().await;
+async fn without_a_database_the_vault_starts_and_answers_nobody_until_it_comes() {
+    let mut stage = Stage::prepare(&[]).await;
+    let usual: tokio_postgres::Config = stage.db.url("evidence_vault").parse().unwrap();
+    let [Host::Unix(socket)] = usual.get_hosts() else { panic!("{usual:?}") };
+    let socket_later = stage.folder.path().join("later");
+    let (name, folder) = (usual.get_dbname().unwrap(), socket_later.display());
+    stage.set("EVIDENCE_DATABASE_URL", &format!("postgres://evidence_vault@/{name}?host={folder}"));
+    let stage = stage.vault().await;
     let (code, _) = upload(&stage, &Cast::new()).await;
     assert_eq!(code, Code::Unavailable);
-    assert!(!stage.context.health.ready());
+    let address = stage.addr.strip_prefix("http://").unwrap();
+    // Some looks at the log have failed by now, and nobody was let in for that.
+    until("the other parts are there", async || stage.context.health.gates()["keys"]).await;
+    tokio::net::TcpStream::connect(address).await.unwrap_err();
+    let gates = stage.context.health.gates();
+    assert_eq!((gates["postgres"], gates["audit"], gates["grpc"]), (false, false, false));
     assert_eq!(stage.objects().len(), 0);
+
+    std::os::unix::fs::symlink(socket, &socket_later).unwrap();
+    listening(&stage).await;
+    let (code, reason) = upload(&stage, &Cast::new()).await;
+    assert_eq!((code, reason.as_str()), (Code::Unavailable, "AUDIT_UNKNOWN"), "nothing is signed yet");
+    stage.sequence();
+    stage.ready().await;
+    stage.upload(&Cast::new().user, b"x").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,6 +127,7 @@ async fn without_a_store_the_vault_starts_and_refuses_uploads() {
         ("S3_SECRET_ACCESS_KEY", "secret"),
     ];
     let stage = Stage::prepare(&variables).await.vault().await;
+    listening(&stage).await;
     let (code, reason) = upload(&stage, &Cast::new()).await;
     assert_eq!((code, reason.as_str()), (Code::Unavailable, "STORE_UNAVAILABLE"));
     assert!(!stage.context.health.gates()["store"]);

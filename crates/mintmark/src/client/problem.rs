@@ -67,12 +67,7 @@ fn hint(status: StatusCode, document: &Value, wait: Option<Duration>, holder: &s
             "The {holder} was not accepted: it ran out, was taken away, or belongs to another platform. \
              `mintmark session` says which one is used; `mintmark login` gets a new session."
         )),
-        StatusCode::FORBIDDEN => Some(match document["requiredScope"].as_str() {
-            Some(scope) => format!("The {holder} lacks the scope {scope}."),
-            None => format!(
-                "The {holder} may not do this: ask an owner or administrator of the brand for the role."
-            ),
-        }),
+        StatusCode::FORBIDDEN => forbidden(document, holder),
         StatusCode::NOT_FOUND => {
             Some(format!("It does not exist, or it belongs to a tenant that the {holder} is not of."))
         }
@@ -82,6 +77,23 @@ fn hint(status: StatusCode, document: &Value, wait: Option<Duration>, holder: &s
         }
         _ => None,
     }
+}
+
+/// Who can help: what a refusal lacks is given by different people. A refusal with another reason says it itself.
+fn forbidden(document: &Value, holder: &str) -> Option<String> {
+    if let Some(scope) = document["requiredScope"].as_str() {
+        return Some(format!("The {holder} lacks the scope {scope}."));
+    }
+    let role = document["requiredRole"].as_str()?;
+    let ask = match role {
+        "USER" => "a tenant administrator gives it (`mintmark user grant PERSON USER`)".to_owned(),
+        "ARBITRATOR" | "GOVERNANCE" => {
+            format!("the platform's operator gives it (`mintmark user grant PERSON {role} --tenant TENANT`)")
+        }
+        "tenantAdmin" => return Some(format!("The {holder} is no tenant administrator's: ask one.")),
+        _ => "ask an owner or administrator of the brand for it".to_owned(),
+    };
+    Some(format!("The {holder} lacks the role {role}: {ask}."))
 }
 
 #[cfg(test)]
@@ -123,6 +135,23 @@ mod tests {
         assert_eq!(said["error"]["retryAfterSecs"], 7);
         assert_eq!(said["error"]["members"], serde_json::json!({ "requiredScope": "admin:read" }));
         assert!(said["error"]["hint"].as_str().unwrap().contains("admin:read"), "{said}");
+    }
+
+    #[test]
+    fn refused_for_a_role_says_who_gives_it() {
+        for (role, giver) in [
+            ("USER", "mintmark user grant PERSON USER"),
+            ("ARBITRATOR", "operator"),
+            ("GOVERNANCE", "user grant PERSON GOVERNANCE --tenant TENANT"),
+            ("admin", "lacks the role admin: ask an owner"),
+            ("tenantAdmin", "tenant administrator"),
+        ] {
+            let body = serde_json::json!({ "code": "FORBIDDEN", "detail": "no", "requiredRole": role });
+            let said = problem(403, &body.to_string()).document();
+            assert!(said["error"]["hint"].as_str().unwrap().contains(giver), "{role}: {said}");
+        }
+        let closed = problem(403, r#"{"code":"DISPUTE_CLOSED","detail":"the dispute is closed"}"#).document();
+        assert!(closed["error"].get("hint").is_none(), "no role helps: {closed}");
     }
 
     #[test]

@@ -6,5 +6,6 @@ mod erase;
 mod fixture;
 mod signed;
 mod store;
+mod tls;
 mod versions;
 mod writer;

@@ -63,6 +63,25 @@ pub fn malformed(fault: Fault, reader: Reader<'_>) -> HttpResponse {
     }
 }
 
+/// The answer to an address that is neither a link nor anything else here.
+pub fn no_such_address(reader: Reader<'_>) -> HttpResponse {
+    match reader.form {
+        Form::Page => pages::no_such_address(reader.language()),
+        Form::Json => HttpResponse::from_error(Problem(Fault::not_found("resource"))),
+    }
+}
+
+/// Leads to a link of ours, with the query of the address that was meant to be it where a header can hold that.
+pub fn link(path: &str, query: Option<&str>) -> HttpResponse {
+    let whole = query.and_then(|query| HeaderValue::try_from(format!("{path}?{query}")).ok());
+    let mut response = HttpResponse::PermanentRedirect();
+    match whole {
+        Some(location) => response.insert_header((LOCATION, location)),
+        None => response.insert_header((LOCATION, path)),
+    };
+    response.finish()
+}
+
 /// The answer to the bare address.
 pub fn welcome(language: Language) -> HttpResponse {
     pages::welcome(language)

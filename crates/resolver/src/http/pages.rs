@@ -58,6 +58,11 @@ pub fn malformed(language: Language, field: &str) -> HttpResponse {
     alone(language, Tone::Ask, &Words { lead, ..texts.malformed }).respond(StatusCode::BAD_REQUEST)
 }
 
+/// What was asked is no address of ours: to its reader it is no code either.
+pub fn no_such_address(language: Language) -> HttpResponse {
+    alone(language, Tone::Ask, &language.texts().malformed).respond(StatusCode::NOT_FOUND)
+}
+
 /// The page behind the bare address.
 pub fn welcome(language: Language) -> HttpResponse {
     let words = &language.texts().welcome;

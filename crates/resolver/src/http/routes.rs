@@ -57,6 +57,27 @@ async fn welcome(request: HttpRequest) -> HttpResponse {
     answers::welcome(Reader::of(request.headers()).language())
 }
 
+/// Any other address. A code's link with slashes too many leads to the link; people read the rest as a page.
+pub async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    match meant(request.path()) {
+        Some(link) => answers::link(&link, request.uri().query()),
+        None => answers::no_such_address(Reader::of(request.headers())),
+    }
+}
+
+/// The link that an address with empty segments is meant to be, as labels and mail programs make them. It holds nothing
+/// but digits, letters and hyphens between its slashes: it cannot lead to another site.
+fn meant(path: &str) -> Option<String> {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let code = match segments[..] {
+        [code] | ["01", _, "21", code] => code,
+        _ => return None,
+    };
+    let plain = |segment: &&str| segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let link = format!("/{}", segments.join("/"));
+    (segments.iter().all(plain) && Code::parse(code).is_ok() && link != path).then_some(link)
+}
+
 /// What browsers ask for unbidden.
 async fn absent() -> HttpResponse {
     HttpResponse::NotFound().finish()
@@ -122,5 +143,34 @@ fn visitor(request: &HttpRequest, site: &ScanSite) -> Visitor {
     Visitor::Person {
         device,
         origin: site.geo.locate(visitor_address(peer, &forwarded, &site.trusted_proxies)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn meant_is_a_link_of_ours_or_nothing() {
+        let code = "3FZK9Q7M2XW4T8B6NRVA";
+        let link = format!("/01/09506000134352/21/{code}");
+        for path in [format!("{link}/"), format!("/{link}"), format!("//01/09506000134352//21/{code}//")] {
+            assert_eq!(meant(&path), Some(link.clone()), "{path}");
+        }
+        assert_eq!(meant(&format!("//{code}/")), Some(format!("/{code}")));
+        for path in [
+            format!("/{code}"),
+            link.clone(),
+            "//evil.example/".to_owned(),
+            format!("/\\evil.example/{code}/"),
+            format!("//evil.example/{code}"),
+            format!("/01/%2f%2fevil.example/21/{code}/"),
+            format!("/01/09506000134352/10/A/21/{code}/"),
+            "/01/09506000134352/21/".to_owned(),
+            "/abc/".to_owned(),
+            "//".to_owned(),
+        ] {
+            assert_eq!(meant(&path), None, "{path}");
+        }
     }
 }

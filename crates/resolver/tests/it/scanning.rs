@@ -313,3 +313,44 @@ async fn other_paths_and_methods_are_answered_plainly() {
     assert_eq!(of(Method::POST, "/00000000000000000000").await, 404);
     assert_eq!(of(Method::PUT, "/00000000000000000000").await, 405);
 }
+
+/// Somebody cut the code off the address, or typed another one: they get a page in their language, programs a problem.
+#[tokio::test(flavor = "multi_thread")]
+async fn elsewhere_is_a_page_for_people_and_a_problem_for_programs() {
+    let stage = Stage::new().await;
+    let ask = async |path: &str, accept: &str| {
+        let url = format!("http://{}{path}", stage.scan.addr);
+        let request = stage.scan.http.get(url).header("accept", accept).header("accept-language", "fr");
+        request.send().await.unwrap()
+    };
+    for path in ["/01/09506000134352", "/01/09506000134352/21/", "/some/where", "//evil.example/"] {
+        let page = ask(path, "text/html,*/*;q=0.8").await;
+        assert_eq!(page.status(), 404, "{path}");
+        assert_eq!(header(page.headers(), "content-type"), "text/html; charset=utf-8", "{path}");
+        assert_eq!(header(page.headers(), "content-language"), "fr");
+        assert_private(page.headers());
+        assert!(page.text().await.unwrap().contains("<html lang=\"fr\">"));
+        let problem = ask(path, "application/json").await;
+        assert_eq!(problem.status(), 404);
+        assert_eq!(header(problem.headers(), "content-type"), "application/problem+json");
+        assert_eq!(problem.json::<serde_json::Value>().await.unwrap()["code"], "NOT_FOUND");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn link_with_slashes_too_many_leads_to_the_link() {
+    let stage = Stage::new().await;
+    let code = "3FZK9Q7M2XW4T8B6NRVA";
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let link = format!("/01/09506000134352/21/{code}");
+    for (path, target) in [
+        (format!("{link}/?from=mail"), format!("{link}?from=mail")),
+        (format!("/{link}"), link.clone()),
+        (format!("/{code}/"), format!("/{code}")),
+    ] {
+        let answer = http.get(format!("http://{}{path}", stage.scan.addr)).send().await.unwrap();
+        assert_eq!(answer.status(), 308, "{path}");
+        assert_eq!(header(answer.headers(), "location"), target);
+        assert_private(answer.headers());
+    }
+}

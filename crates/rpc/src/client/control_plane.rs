@@ -13,12 +13,13 @@ use tokio::runtime::Handle;
 use tonic::Status;
 use tracing::Instrument;
 
+use super::again::twice_if_unanswered;
 use crate::callee::Callee;
 use crate::outgoing::connect;
 use crate::status::is_ours;
 use crate::{Target, authorized, fault_of};
 
-/// The control plane answers in milliseconds; a page waits for this.
+/// The control plane answers in milliseconds; a page waits for this, its retry apart.
 const UNARY: Duration = Duration::from_secs(5);
 /// The field of a fault that is about the caller's own token, and not about ours.
 const PRESENTED: &str = "presented_token";
@@ -64,8 +65,8 @@ impl ControlPlane {
     ///
     /// # Errors
     /// 401 `AUTHENTICATION_REQUIRED` where the presented token does not verify; 403 where it is another tenant's or has none
-    /// of the scopes; 503 `CONTROL_PLANE_UNAVAILABLE` while nobody answers. That the control plane does not believe *us* is
-    /// our own misconfiguration (500).
+    /// of the scopes; 503 `CONTROL_PLANE_UNAVAILABLE` where nobody answers, a second time neither. That the control plane does
+    /// not believe *us* is our own misconfiguration (500).
     pub async fn exchange_preflight(
         &self,
         tenant: &TenantId,
@@ -86,8 +87,11 @@ impl ControlPlane {
             presented_token: presented.to_owned(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
         };
-        let mut client = self.client.clone();
-        let call = async { client.exchange_preflight_token(authorized(message, &token, UNARY)).await };
+        // An exchange leaves nothing behind but a token that soon ends: a second one does no harm.
+        let call = twice_if_unanswered(|| {
+            let (mut client, request) = (self.client.clone(), authorized(message.clone(), &token, UNARY));
+            async move { client.exchange_preflight_token(request).await }
+        });
         let answer = match call.instrument(span.clone()).await {
             Ok(answer) => answer.into_inner(),
             Err(status) => {

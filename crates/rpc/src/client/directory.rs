@@ -18,23 +18,22 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 
+use super::again::twice_if_unanswered;
 use crate::callee::Callee;
 use crate::outgoing::connect;
-use crate::status::{is_broken, is_ours, is_timed_out};
+use crate::status::is_ours;
 use crate::{Target, authorized, fault_of};
 
 /// For a call that answers once, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
-/// A connection that broke under the first attempt is made anew meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
 
 type Client = DirectoryServiceClient<Callee>;
 
 /// The resolver's directory, as the control plane calls it. Cheap to clone; connects at the first call.
 ///
 /// Each call carries a token minted for its tenant and one scope. The unary methods are idempotent: they are tried a
-/// second time when the directory could not be reached. Faults keep the directory's code; one that cannot be reached
-/// in time is 503 `DIRECTORY_UNAVAILABLE`, and one that refuses our token is our own misconfiguration (500).
+/// second time when nobody answered. Faults keep the directory's code; one that cannot be reached in time is 503
+/// `DIRECTORY_UNAVAILABLE`, and one that refuses our token is our own misconfiguration (500).
 #[derive(Clone)]
 pub struct Directory {
     client: Client,
@@ -211,17 +210,8 @@ impl Directory {
         F: Future<Output = std::result::Result<Response<A>, Status>>,
     {
         let span = span(method);
-        let attempts = async {
-            let first = call(self.client.clone(), authorized(message.clone(), token, UNARY)).await;
-            match first {
-                Err(status) if deserves_another(&status) => {
-                    tracing::debug!(error = %status.message(), "the directory could not be reached; trying once more");
-                    tokio::time::sleep(PAUSE).await;
-                    call(self.client.clone(), authorized(message, token, UNARY)).await
-                }
-                answered => answered,
-            }
-        };
+        let attempts =
+            twice_if_unanswered(|| call(self.client.clone(), authorized(message.clone(), token, UNARY)));
         match attempts.instrument(span.clone()).await {
             Ok(response) => {
                 span.record("rpc.grpc.status_code", i32::from(Code::Ok));
@@ -256,11 +246,6 @@ impl Acknowledgements {
         self.span.record("rpc.grpc.status_code", i32::from(ended));
         message
     }
-}
-
-/// Whether the directory most likely never saw the call, and there is time for a second attempt.
-fn deserves_another(status: &Status) -> bool {
-    !is_ours(status) && (status.code() == Code::Unavailable || is_broken(status)) && !is_timed_out(status)
 }
 
 fn unavailable() -> Fault {

@@ -18,25 +18,24 @@ use mintmark_wire::evidence::v1::{
     StartOperationResponse, UploadRequest, UploadResponse, read_content_response,
 };
 use tokio::runtime::Handle;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming};
 use tracing::{Instrument, Span};
 
+use super::again::twice_if_unanswered;
 use crate::callee::Callee;
 use crate::outgoing::connect;
-use crate::status::{is_broken, is_ours, is_timed_out};
+use crate::status::is_ours;
 use crate::{Target, authorized, fault_of};
 
 /// For a call that answers once, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
-/// A connection that broke under the first attempt is made anew meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
 
 type Client = EvidenceServiceClient<Callee>;
 
 /// The evidence vault, as the control plane calls it. Cheap to clone; connects at the first call.
 ///
 /// Each attempt carries a token minted for it alone, in the name of whoever the permit was given to. Calls that change
-/// nothing, or the same twice, are tried a second time when the vault could not be reached. Faults keep the vault's code;
+/// nothing, or the same twice, are tried a second time when nobody answered. Faults keep the vault's code;
 /// a vault that cannot be reached in time is 503 `EVIDENCE_UNAVAILABLE`, and one that refuses our token is our own
 /// misconfiguration (500). What it refuses to the person stays 403.
 #[derive(Clone)]
@@ -71,7 +70,8 @@ macro_rules! methods {
             A::On: Within,
         {
             let call = Call { method: $method, twice: $twice };
-            let mint = || self.token(permit, dispute, scope::$scope);
+            let person = person_call(permit, dispute, scope::$scope)?;
+            let mint = || self.tokens.for_person_call(audience::EVIDENCE, &person);
             self.unary(&call, mint, message, |mut client, request| async move { client.$name(request).await }).await
         }
     )+};
@@ -115,7 +115,7 @@ impl EvidenceVault {
     /// The keys that proofs verify with; in the control plane's own name, because anybody may have them.
     pub async fn get_verifying_keys(&self, tenant: &TenantId) -> Result<GetVerifyingKeysResponse> {
         let call = Call { method: "GetVerifyingKeys", twice: true };
-        let mint = || Ok(self.tokens.for_tenant(audience::EVIDENCE, tenant, &[scope::EVIDENCE_PROOF]));
+        let mint = || self.tokens.for_tenant(audience::EVIDENCE, tenant, &[scope::EVIDENCE_PROOF]);
         self.unary(&call, mint, GetVerifyingKeysRequest {}, |mut client, request| async move {
             client.get_verifying_keys(request).await
         })
@@ -133,7 +133,8 @@ impl EvidenceVault {
     where
         A::On: Within,
     {
-        let token = self.token(permit, Some(dispute), scope::EVIDENCE_UPLOAD)?;
+        let person = person_call(permit, Some(dispute), scope::EVIDENCE_UPLOAD)?;
+        let token = self.tokens.for_person_call(audience::EVIDENCE, &person);
         let (span, mut client) = (span("Upload"), self.client.clone());
         let call = async { client.upload(authorized(pieces, &token, None)).await };
         let answered = call.instrument(span.clone()).await;
@@ -150,7 +151,8 @@ impl EvidenceVault {
     where
         A::On: Within,
     {
-        let token = self.token(permit, Some(dispute), scope::EVIDENCE_CONTENT)?;
+        let person = person_call(permit, Some(dispute), scope::EVIDENCE_CONTENT)?;
+        let token = self.tokens.for_person_call(audience::EVIDENCE, &person);
         let (span, mut client) = (span("ReadContent"), self.client.clone());
         let call = async {
             let mut answers = client.read_content(authorized(message, &token, None)).await?.into_inner();
@@ -199,27 +201,10 @@ impl EvidenceVault {
         }
     }
 
-    fn token<A: Action>(
-        &self,
-        permit: &Permit<A>,
-        dispute: Option<DisputeClaim>,
-        scope: &'static str,
-    ) -> Result<ServiceToken>
-    where
-        A::On: Within,
-    {
-        let call = PersonCall::new(permit, scope)?;
-        let call = match dispute {
-            Some(dispute) => call.about(dispute),
-            None => call,
-        };
-        Ok(self.tokens.for_person_call(audience::EVIDENCE, &call))
-    }
-
     async fn unary<Q, R, F>(
         &self,
         call: &Call,
-        mint: impl Fn() -> Result<ServiceToken>,
+        mint: impl Fn() -> ServiceToken,
         message: Q,
         send: impl Fn(Client, Request<Q>) -> F,
     ) -> Result<R>
@@ -228,18 +213,9 @@ impl EvidenceVault {
         F: Future<Output = std::result::Result<Response<R>, Status>>,
     {
         let span = span(call.method);
-        let (first, second) = (mint()?, if call.twice { Some(mint()?) } else { None });
-        let attempts = async {
-            let answered = send(self.client.clone(), authorized(message.clone(), &first, UNARY)).await;
-            match (answered, second) {
-                (Err(status), Some(second)) if deserves_another(&status) => {
-                    tracing::debug!(error = %status.message(), "the vault could not be reached; trying once more");
-                    tokio::time::sleep(PAUSE).await;
-                    send(self.client.clone(), authorized(message, &second, UNARY)).await
-                }
-                (answered, _) => answered,
-            }
-        };
+        let attempt = || send(self.client.clone(), authorized(message.clone(), &mint(), UNARY));
+        let attempts =
+            async { if call.twice { twice_if_unanswered(attempt).await } else { attempt().await } };
         let answered = attempts.instrument(span.clone()).await;
         answered.map(Response::into_inner).map_err(|status| failed(&span, &status))
     }
@@ -262,9 +238,20 @@ impl Content {
     }
 }
 
-/// Whether the vault most likely never saw the call, and there is time for a second attempt.
-fn deserves_another(status: &Status) -> bool {
-    !is_ours(status) && (status.code() == Code::Unavailable || is_broken(status)) && !is_timed_out(status)
+/// The call, in the name of whoever the permit was given to.
+fn person_call<A: Action>(
+    permit: &Permit<A>,
+    dispute: Option<DisputeClaim>,
+    scope: &'static str,
+) -> Result<PersonCall>
+where
+    A::On: Within,
+{
+    let call = PersonCall::new(permit, scope)?;
+    Ok(match dispute {
+        Some(dispute) => call.about(dispute),
+        None => call,
+    })
 }
 
 fn unavailable() -> Fault {

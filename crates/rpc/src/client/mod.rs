@@ -1,5 +1,6 @@
 //! Our own services as Rust functions.
 
+mod again;
 mod control_plane;
 mod directory;
 mod evidence;

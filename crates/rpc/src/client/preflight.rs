@@ -14,18 +14,17 @@ use mintmark_wire::preflight::v1::{
     UpdateJobResponse,
 };
 use tokio::runtime::Handle;
-use tonic::{Code, Request, Response, Status};
+use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 
+use super::again::twice_if_unanswered;
 use crate::callee::Callee;
 use crate::outgoing::connect;
-use crate::status::{is_broken, is_ours, is_timed_out};
+use crate::status::is_ours;
 use crate::{OutgoingToken, Target, authorized, fault_of};
 
 /// For a call, its retry apart.
 const UNARY: Duration = Duration::from_secs(10);
-/// A connection that broke under the first attempt is made anew meanwhile.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Pages of jobs with long intents, and reports.
 const LARGEST_ANSWER: usize = 16 << 20;
 
@@ -34,7 +33,7 @@ type Client = PreflightServiceClient<Callee>;
 /// The preflight gateway, as other services call it. Cheap to clone; connects at the first call.
 ///
 /// Each call carries the PREFLIGHT_JWT that the caller had minted for it. Every method is idempotent: it is tried a second
-/// time when the gateway could not be reached. Faults keep the gateway's code; one that cannot be reached in time is 503
+/// time when nobody answered. Faults keep the gateway's code; one that cannot be reached in time is 503
 /// `PREFLIGHT_UNAVAILABLE`, and one that does not believe our token is our own misconfiguration (500). A scope that the
 /// token lacks stays 403: the token may have been narrowed to what somebody else has.
 #[derive(Clone)]
@@ -116,17 +115,8 @@ impl Preflight {
         F: Future<Output = std::result::Result<Response<A>, Status>>,
     {
         let span = span(method);
-        let attempts = async {
-            let first = call(self.client.clone(), authorized(message.clone(), token, UNARY)).await;
-            match first {
-                Err(status) if deserves_another(&status) => {
-                    tracing::debug!(error = %status.message(), "the gateway could not be reached; trying once more");
-                    tokio::time::sleep(PAUSE).await;
-                    call(self.client.clone(), authorized(message, token, UNARY)).await
-                }
-                answered => answered,
-            }
-        };
+        let attempts =
+            twice_if_unanswered(|| call(self.client.clone(), authorized(message.clone(), token, UNARY)));
         match attempts.instrument(span.clone()).await {
             Ok(response) => Ok(response.into_inner()),
             Err(status) => {
@@ -135,11 +125,6 @@ impl Preflight {
             }
         }
     }
-}
-
-/// Whether the gateway most likely never saw the call, and there is time for a second attempt.
-fn deserves_another(status: &Status) -> bool {
-    !is_ours(status) && (status.code() == Code::Unavailable || is_broken(status)) && !is_timed_out(status)
 }
 
 fn unavailable() -> Fault {

@@ -148,3 +148,24 @@ async fn bind_on_a_taken_port_names_the_variable() {
     assert!(error.to_string().starts_with("DIRECTORY_GRPC_ADDR 127.0.0.1:"), "{error}");
     assert!(error.to_string().contains("is in use"), "{error}");
 }
+
+#[tokio::test]
+async fn opens_after_refuses_who_connects_until_then() {
+    let (opens, opened) = tokio::sync::oneshot::channel::<()>();
+    let ready = async move { opened.await.unwrap() };
+    let edge = Edge::start_with(Context::for_tests("directory"), |edge| edge.opens_after(ready)).await;
+    let early = tokio::net::TcpStream::connect(edge.addr).await.unwrap_err();
+    assert_eq!(early.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(!edge.context.health.gates()["grpc"]);
+    opens.send(()).unwrap();
+    eventually("the port is open", async || edge.context.health.gates()["grpc"]).await;
+    edge.client().put_product(edge.put("x")).await.unwrap();
+    edge.stop().await;
+}
+
+#[tokio::test]
+async fn opens_after_what_never_comes_still_ends_when_it_shall() {
+    let never = std::future::pending();
+    let edge = Edge::start_with(Context::for_tests("directory"), |edge| edge.opens_after(never)).await;
+    edge.stop().await;
+}

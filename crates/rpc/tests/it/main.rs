@@ -4,8 +4,10 @@
 mod authentication;
 mod calls;
 mod client;
+mod control_plane;
 mod directory;
 mod edge;
+mod going_away;
 mod open_methods;
 mod replicas;
 mod tls;

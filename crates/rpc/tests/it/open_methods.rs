@@ -56,13 +56,16 @@ async fn health_watcher_hears_of_the_end_and_does_not_hold_it_up() {
     tokio::time::timeout(half, &mut edge.served).await.unwrap().unwrap().unwrap();
 }
 
-async fn services(edge: &Edge) -> Result<Vec<String>, tonic::Status> {
-    let question = MessageRequest::ListServices(String::new());
+async fn reflected(edge: &Edge, question: MessageRequest) -> Result<MessageResponse, tonic::Status> {
     let request = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
     let requests = Request::new(tokio_stream::once(request));
     let mut answers =
         ServerReflectionClient::new(edge.channel()).server_reflection_info(requests).await?.into_inner();
-    match answers.next().await.unwrap()?.message_response.unwrap() {
+    Ok(answers.next().await.unwrap()?.message_response.unwrap())
+}
+
+async fn services(edge: &Edge) -> Result<Vec<String>, tonic::Status> {
+    match reflected(edge, MessageRequest::ListServices(String::new())).await? {
         MessageResponse::ListServicesResponse(list) => {
             Ok(list.service.into_iter().map(|service| service.name).collect())
         }
@@ -82,6 +85,15 @@ async fn reflection_lists_the_services_except_in_production() {
     context.app_env = AppEnv::Production;
     let edge = Edge::start_with(context, |edge| edge).await;
     assert_eq!(services(&edge).await.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn reflection_knows_what_refusals_carry() {
+    let edge = Edge::start().await;
+    for symbol in ["google.rpc.ErrorInfo", "google.rpc.RetryInfo"] {
+        let answer = reflected(&edge, MessageRequest::FileContainingSymbol(symbol.to_owned())).await.unwrap();
+        assert!(matches!(answer, MessageResponse::FileDescriptorResponse(_)), "{symbol}: {answer:?}");
+    }
 }
 
 #[tokio::test]

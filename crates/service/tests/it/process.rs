@@ -12,7 +12,11 @@ const MODE: &str = "SERVICE_TEST_MODE";
 #[test]
 fn child() {
     let Ok(mode) = std::env::var(MODE) else { return };
-    let ask = Ask::from_options(mode == "check", mode == "describe");
+    let ask = match mode.as_str() {
+        "check" => Ask::CheckConfig,
+        "describe" => Ask::DescribeConfig,
+        _ => Ask::Run,
+    };
     let start = Launch { name: "example", default_ops_addr: "127.0.0.1:0", ask };
     let code = launch(
         start,

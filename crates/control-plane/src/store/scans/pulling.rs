@@ -1,9 +1,10 @@
 //! Sums of scans on their way in: how far a tenant's are pulled, and which job pulls next.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{Array, BigInt, Date, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use mintmark_auth::Actor;
 use mintmark_db::Meaning;
@@ -50,16 +51,22 @@ pub async fn ensure(conn: &mut AsyncPgConnection, tenant: &TenantId, actor: &Act
             return Ok(());
         }
     }
-    schedule(conn, tenant, actor, Utc::now()).await
+    schedule(conn, tenant, actor, TimeDelta::zero()).await
 }
 
-/// Makes a tenant's next job; from now on that one alone pulls.
+/// Makes a tenant's next job, which starts `after` so long; from now on that one alone pulls.
+///
+/// By the database's clock, which also says when it is due: a worker whose own is hours ahead would put the tenant's pulls
+/// off for as long.
 pub async fn schedule(
     conn: &mut AsyncPgConnection,
     tenant: &TenantId,
     actor: &Actor,
-    at: DateTime<Utc>,
+    after: TimeDelta,
 ) -> Result<()> {
+    let now: DateTime<Utc> =
+        diesel::select(sql::<Timestamptz>("clock_timestamp()")).get_result(conn).await.or_fault()?;
+    let at = now.checked_add_signed(after).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let job = enqueue_at::<PullScans>(conn, tenant, actor, &PullScansPayload {}, at).await?;
     diesel::update(scan_cursor::table.find(tenant.as_str()))
         .set(scan_cursor::job_id.eq(job.as_uuid()))
@@ -150,11 +157,11 @@ async fn move_cursor(
     Err(Fault::unavailable("SCANS_TAKEN_OVER", "the cursor of this tenant's scans was moved meanwhile"))
 }
 
-/// Notes that everything is here and makes the next job, in the transaction that ends this one.
+/// Notes that everything is here and makes the `next` job for so long after, in the transaction that ends this one.
 pub async fn pulled(
     conn: &mut AsyncPgConnection,
     permit: &JobPermit<PullScans>,
-    next: DateTime<Utc>,
+    next: TimeDelta,
 ) -> Result<()> {
     let tenant = permit.tenant();
     diesel::update(scan_cursor::table.find(tenant.as_str()))
