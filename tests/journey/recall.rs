@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mintmark_tests::{Home, Platform};
@@ -54,7 +56,7 @@ impl Operator {
 #[tokio::test]
 async fn recalls_reach_the_scan_service_and_a_destroyed_secret_ends_exports() {
     let home = Home::new().unwrap();
-    let _platform = Platform::start(&home, &["--units", "20"]).unwrap();
+    let platform = Platform::start(&home, &["--units", "20"]).unwrap();
     // The first call wins; a further one changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().no_proxy().build().unwrap();
@@ -81,4 +83,15 @@ async fn recalls_reach_the_scan_service_and_a_destroyed_secret_ends_exports() {
         let (status, answer) = operator.post(rest, body).await;
         assert_eq!((status, answer["code"].as_str()), (409, Some("BATCH_SECRET_DESTROYED")), "{answer}");
     }
+    ends_with_its_database(platform);
+}
+
+/// Nothing works without it: the launcher does not stand there as if all were well, and takes the rest down.
+fn ends_with_its_database(platform: Platform) {
+    let printed = platform.printed();
+    let cluster = printed.lines().find_map(|line| line.split_once("private cluster in ")).unwrap().1.trim();
+    let lock = std::fs::read_to_string(Path::new(cluster).join("postmaster.pid")).unwrap();
+    let killed = Command::new("kill").args(["-KILL", lock.lines().next().unwrap()]).status().unwrap();
+    assert!(killed.success());
+    assert!(!platform.ended().unwrap().success());
 }

@@ -144,12 +144,20 @@ impl Platform {
     ///
     /// # Errors
     /// When it does not end in time.
-    pub fn stop(mut self) -> Result<ExitStatus, String> {
+    pub fn stop(self) -> Result<ExitStatus, String> {
         let pid = self.launcher.id().to_string();
         let asked = Command::new("kill").args(["-INT", &pid]).status().map_err(|error| error.to_string())?;
         if !asked.success() {
             return Err(format!("kill -INT {pid} failed"));
         }
+        self.ended()
+    }
+
+    /// Waits until it has ended, and gives its exit status.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn ended(mut self) -> Result<ExitStatus, String> {
         let deadline = Instant::now() + STOPPED_WITHIN;
         while self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
         match self.launcher.try_wait().map_err(|error| error.to_string())? {

@@ -145,6 +145,12 @@ impl PostgresServer {
         unix_url(user, password, database, &self.socket_dir)
     }
 
+    /// Whether its process is there.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.keeper.is_running()
+    }
+
     /// The server's process id.
     #[must_use]
     pub fn pid(&self) -> i32 {

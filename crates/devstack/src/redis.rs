@@ -161,6 +161,12 @@ impl RedisServer {
         }
     }
 
+    /// Whether its process is there.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.keeper.is_running()
+    }
+
     /// The server's process id.
     #[must_use]
     pub fn pid(&self) -> i32 {

@@ -81,6 +81,11 @@ impl Databases {
         Ok(databases)
     }
 
+    /// Whether the cluster's server is there.
+    pub fn is_running(&self) -> bool {
+        self.server.is_running()
+    }
+
     /// Writes `postgres.env` (mode 0600): what psql, pg_dump and pg_restore want to know.
     fn write_down(&self, home: &Home) -> Result<(), Failure> {
         let text = format!(

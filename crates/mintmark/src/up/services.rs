@@ -82,11 +82,19 @@ impl Services {
     }
 
     /// Starts a service again that ended in good order, which is what `mintmark service restart` asks for: with keys and variables
-    /// as they are now. Returns when one ended in another way.
+    /// as they are now. Returns when one ended in another way, or a server that they need did.
     pub async fn one_died(&mut self, ground: Ground<'_>) -> Failure {
         let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;
+            let Servers { databases, redis } = ground.servers;
+            for (name, runs) in [("Postgres", databases.is_running()), ("Redis", redis.is_running())] {
+                if !runs {
+                    return Failure::new(format!(
+                        "{name} ended by itself, and nothing works without it: start the platform again"
+                    ));
+                }
+            }
             for running in &mut self.running {
                 let Some(status) = running.process.ended() else { continue };
                 let name = running.name;
