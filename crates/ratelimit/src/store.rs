@@ -7,6 +7,7 @@
 mod config;
 mod connect;
 mod counter;
+mod failing;
 mod link;
 mod script;
 mod slots;
@@ -23,6 +24,7 @@ pub use counter::{Counter, RedisTime, Verdict};
 pub use link::Away;
 
 use connect::Connection;
+use failing::Failing;
 use link::Link;
 use slots::Slots;
 
@@ -34,6 +36,7 @@ struct Inner {
     link: Link,
     budget: Duration,
     slots: Slots,
+    failing: Failing,
     /// Whether the log says that decisions fail.
     complained: AtomicBool,
 }
@@ -45,18 +48,30 @@ impl Counters {
     /// A sentence when the configuration cannot be used.
     pub fn new(config: &RedisConfig, context: &Context) -> Result<Self, StartError> {
         let link = Link::keep(config, context)?;
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             link,
             budget: config.budget,
             slots: Slots::new(),
+            failing: Failing::new(),
             complained: AtomicBool::new(false),
-        })))
+        });
+        let of = Arc::downgrade(&inner);
+        telemetry::meter()
+            .u64_observable_gauge("rate_limit_redis_up")
+            .with_description("1 while Redis is believed to be there, and to count")
+            .with_callback(move |gauge| {
+                if let Some(inner) = of.upgrade() {
+                    gauge.observe(u64::from(inner.is_up()), &[]);
+                }
+            })
+            .build();
+        Ok(Self(inner))
     }
 
-    /// Whether Redis is believed to be there.
+    /// Whether Redis is believed to be there, and to count.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.link.is_up()
+        self.0.is_up()
     }
 
     /// Charges every counter its cost, or none when one of them would go over its limit.
@@ -80,7 +95,7 @@ impl Counters {
         match tokio::time::timeout(self.0.budget, decision).await {
             Ok(Ok(verdict)) => {
                 live.answered();
-                self.0.counted();
+                self.0.counted(verdict.admitted);
                 Ok(verdict)
             }
             Ok(Err(error)) => Err(self.0.failed(self.0.link.refused(&live, error))),
@@ -90,8 +105,13 @@ impl Counters {
 }
 
 impl Inner {
+    fn is_up(&self) -> bool {
+        self.link.is_up() && !self.failing.is_so()
+    }
+
     /// One line when Redis is there and decides nothing; the link says it when Redis is gone.
     fn failed(&self, away: Away) -> Away {
+        self.failing.failed(&away);
         if !self.complained.load(Ordering::Relaxed)
             && let Some(held_back) = telemetry::unavailable_line("REDIS_DECISIONS")
             && !self.complained.swap(true, Ordering::Relaxed)
@@ -102,7 +122,8 @@ impl Inner {
     }
 
     /// One line when it decides again.
-    fn counted(&self) {
+    fn counted(&self, admitted: bool) {
+        self.failing.decided(admitted);
         // Read first: written for each decision, the flag would travel between the processors' caches.
         if self.complained.load(Ordering::Relaxed) && self.complained.swap(false, Ordering::Relaxed) {
             tracing::info!("Redis gives decisions again");

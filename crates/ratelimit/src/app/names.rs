@@ -1,7 +1,9 @@
-//! The names that stand in Redis keys: no character of theirs can end one part and begin another.
+//! The names that stand in Redis keys and metrics: no character of theirs can end one part and begin another, and none is a
+//! credential.
 
 use std::fmt;
 
+use mintmark_auth::{control, looks_like_api_key};
 use mintmark_fault::Fault;
 use mintmark_ids::TenantId;
 
@@ -9,7 +11,7 @@ use mintmark_ids::TenantId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Namespace(String);
 
-/// The name of an owner or of a key: 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`.
+/// The name of an owner or of a key: 1 to 128 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, and no credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
 
@@ -46,8 +48,14 @@ impl Name {
     /// Reads the `field` of a request.
     ///
     /// # Errors
-    /// 400 `NAME_INVALID` when a character or the length is not allowed.
+    /// 400 `NAME_INVALID` when a character or the length is not allowed, or the text is itself what it should only name.
     pub fn parse(field: &'static str, text: String) -> Result<Self, Fault> {
+        if is_credential(&text) {
+            return Err(refused(
+                field,
+                "a credential is no name: send an API key's id, or another one's hash",
+            ));
+        }
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if (1..=Self::MAX_LEN).contains(&text.len()) && text.bytes().all(allowed) {
             return Ok(Self(text));
@@ -81,6 +89,13 @@ impl Owner {
     }
 }
 
+/// A key, a control token, or something in the form of a JWT.
+fn is_credential(text: &str) -> bool {
+    looks_like_api_key(text)
+        || control::is_carried_by("", text.as_bytes())
+        || text.starts_with("eyJ") && text.bytes().filter(|&byte| byte == b'.').count() == 2
+}
+
 fn refused(field: &'static str, sentence: &'static str) -> Fault {
     // The text is not repeated: a confused caller may have sent a credential.
     Fault::invalid("NAME_INVALID", field, sentence)
@@ -109,6 +124,8 @@ impl fmt::Display for Owner {
 
 #[cfg(test)]
 mod tests {
+    use mintmark_auth::{IssuedKey, KeyEnvironment};
+
     use super::*;
 
     #[test]
@@ -125,6 +142,20 @@ mod tests {
         assert!(Namespace::parse("x".repeat(65)).is_err());
         assert!(Namespace::parse("control-plane".to_owned()).is_ok());
         assert!(Name::parse("key", "key_01HZX".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn parse_of_a_credential_is_refused_and_repeats_nothing() {
+        let key = IssuedKey::generate(KeyEnvironment::Test);
+        let control = format!("mmct_{}", "A".repeat(43));
+        for secret in [key.expose(), &control, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"] {
+            for parsed in [Name::parse("key", secret.to_owned()).err(), Owner::parse(secret.to_owned()).err()]
+            {
+                let fault = parsed.unwrap();
+                assert_eq!(fault.code(), "NAME_INVALID");
+                assert!(!fault.message().contains(secret));
+            }
+        }
     }
 
     #[test]

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use mintmark_fault::Chain;
-use mintmark_service::{Context, StartError, telemetry};
-use opentelemetry::metrics::Gauge;
+use mintmark_service::{Context, StartError};
 use redis::{ConnectionAddr, ErrorKind, RedisError, ServerErrorKind};
 use tokio::sync::Notify;
 
@@ -48,7 +47,6 @@ pub(super) struct Link(Arc<Shared>);
 struct Shared {
     live: ArcSwapOption<Live>,
     lost: Notify,
-    up: Gauge<u64>,
 }
 
 /// A connection that works as far as anybody knows.
@@ -95,12 +93,7 @@ impl Link {
     /// Keeps a connection on the home runtime until the end.
     pub(super) fn keep(config: &RedisConfig, context: &Context) -> Result<Self, StartError> {
         let connector = Connector::new(config)?;
-        let up = telemetry::meter()
-            .u64_gauge("rate_limit_redis_up")
-            .with_description("1 while Redis is believed to be there")
-            .build();
-        up.record(0, &[]);
-        let link = Self(Arc::new(Shared { live: ArcSwapOption::empty(), lost: Notify::new(), up }));
+        let link = Self(Arc::new(Shared { live: ArcSwapOption::empty(), lost: Notify::new() }));
         let (keeper, ended) = (link.clone(), context.shutdown.token());
         context.spawn("redis-link", async move {
             ended.run_until_cancelled(keeper.run(&connector)).await;
@@ -155,11 +148,9 @@ impl Link {
                 Ok((connection, address)) => {
                     let live = Arc::new(Live::new(connection, address));
                     self.0.live.store(Some(Arc::clone(&live)));
-                    self.0.up.record(1, &[]);
                     tracing::info!("Redis is there");
                     complained = false;
                     self.watch(&live, connector).await;
-                    self.0.up.record(0, &[]);
                     tracing::warn!("Redis is away");
                 }
                 Err(error) if !complained => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mintmark_auth::{ServiceToken, audience, scope};
+use mintmark_auth::{IssuedKey, KeyEnvironment, ServiceToken, audience, scope};
 use mintmark_devstack::redis::RedisServer;
 use mintmark_rpc::{authorized, connect_lazy, fault_of};
 use mintmark_wire::ratelimit::v1::ratelimit_service_client::RatelimitServiceClient;
@@ -72,11 +72,14 @@ async fn check_refuses_a_message_that_is_not_clear() {
     stage::ready(&stage.caller(&replica)).await;
     redis.ask(&["FLUSHALL"]).await.unwrap();
     let token = stage.tokens.for_tenant(audience::RATELIMIT, &tenant("acme"), &[scope::RATELIMIT_CHECK]);
+    let key = IssuedKey::generate(KeyEnvironment::Test).expose().to_owned();
     for (message, code) in [
         (CheckRequest { namespace: "a:b".to_owned(), ..message() }, "NAME_INVALID"),
         (CheckRequest { namespace: String::new(), ..message() }, "NAME_INVALID"),
         (CheckRequest { owner: "acme:key:x".to_owned(), ..message() }, "NAME_INVALID"),
         (CheckRequest { key: "x:1".to_owned(), ..message() }, "NAME_INVALID"),
+        (CheckRequest { key: key.clone(), ..message() }, "NAME_INVALID"),
+        (CheckRequest { owner: key.clone(), ..message() }, "NAME_INVALID"),
         (CheckRequest { tier: 0, ..message() }, "TIER_REQUIRED"),
         (CheckRequest { tier: 9, ..message() }, "TIER_REQUIRED"),
         (CheckRequest { key_kind: 0, ..message() }, "KEY_KIND_REQUIRED"),

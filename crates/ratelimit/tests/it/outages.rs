@@ -179,6 +179,44 @@ async fn open_mode_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_in_the_open_mode_with_redis_out_of_memory_or_silent_passes() {
+    stage::in_one_window(60, open_mode_passes_without_memory).await;
+}
+
+async fn open_mode_passes_without_memory() {
+    let mut redis = RedisServer::start(&[]).await.unwrap();
+    let stage = Stage::new();
+    let url = redis.url();
+    let variables = [
+        ("RATE_LIMIT_REDIS_URL", url.as_str()),
+        ("RATE_LIMIT_FAIL_OPEN", "true"),
+        ("RATE_LIMIT_MAX_PRO", "1"),
+    ];
+    let replica = stage.replica(&variables).await;
+    let caller = stage.caller(&replica);
+    stage::ready(&caller).await;
+    let (full, another) = (request("acme", Tier::Pro), request("other", Tier::Pro));
+    stage::allowed(caller.check(&full).await);
+    stage::limited(caller.check(&full).await);
+    redis.ask(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).await.unwrap();
+    redis.ask(&["CONFIG", "SET", "maxmemory", "1"]).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(caller.check(&another).await, Decision::PassedOpen, "never refused");
+    }
+    // Redis still says which buckets are full.
+    stage::limited(caller.check(&full).await);
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await.unwrap();
+    stage::allowed(caller.check(&another).await);
+    stage::limited(caller.check(&another).await);
+
+    // Silent, and not yet given up: what is remembered refuses nothing from the first decision on that failed.
+    redis.pause();
+    assert_eq!(caller.check(&request("third", Tier::Pro)).await, Decision::PassedOpen);
+    assert_eq!(caller.check(&full).await, Decision::PassedOpen, "nobody counts");
+    redis.resume();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_with_the_limiter_itself_away_follows_the_callers_mode() {
     let redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::strict();

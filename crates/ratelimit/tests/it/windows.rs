@@ -11,7 +11,7 @@ use mintmark_rpc::client::{Decision, LimitRequest, Ratelimit};
 
 use crate::stage::{self, Replica, Stage, request};
 
-/// Windows of one second that `make test` watches; `MINTMARK_RATELIMIT_WINDOWS=200` for the long form.
+/// Windows of one second that `make test` watches; `make windows` watches 200 (`MINTMARK_RATELIMIT_WINDOWS`).
 const WINDOWS: u64 = 10;
 const LIMIT: u64 = 100;
 /// Callers for each of the two replicas.
@@ -121,10 +121,17 @@ async fn check_by_many_callers_on_two_replicas_admits_exactly_the_limit_in_each_
     assert!(tally.unhealthy.is_empty(), "{} decisions were not made", tally.unhealthy.len());
     let windows = whole(&tally);
     assert!(windows.len() as u64 >= wanted(), "only {} windows", windows.len());
-    for (end, window) in windows {
+    for (end, window) in &windows {
         assert_eq!(window.admitted, LIMIT, "in the window that ends at {end} ({} refused)", window.refused);
         assert!(window.refused > 0, "the window that ends at {end} was not contested");
     }
+    let refused = windows.iter().map(|(_, window)| window.refused);
+    println!(
+        "{} windows of a second, {LIMIT} admitted in each; {} requests refused, at least {} in each",
+        windows.len(),
+        refused.clone().sum::<u64>(),
+        refused.min().unwrap_or_default(),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

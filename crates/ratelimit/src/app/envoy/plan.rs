@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use mintmark_auth::{EnvoyDomain, Tier, looks_like_api_key};
+use mintmark_auth::{EnvoyDomain, Tier};
 use mintmark_ids::ApiKeyId;
 use ring::digest::{Context, SHA256};
 
@@ -182,15 +182,15 @@ fn named(value: &str) -> Tier {
 /// What cannot stand in a Redis key, and what is a secret, stands there as a hash.
 fn owner_name(value: &str) -> String {
     match Owner::parse(value.to_owned()) {
-        Ok(owner) if !looks_like_api_key(value) => owner.to_string(),
-        _ => hashed(value),
+        Ok(owner) => owner.to_string(),
+        Err(_) => hashed(value),
     }
 }
 
 fn key_name(value: &str) -> String {
     match Name::parse("key", value.to_owned()) {
-        Ok(name) if !looks_like_api_key(value) => name.to_string(),
-        _ => hashed(value),
+        Ok(name) => name.to_string(),
+        Err(_) => hashed(value),
     }
 }
 
