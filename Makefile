@@ -6,6 +6,7 @@ DEMO ?= 1
 PROFILE ?= dev
 MINTMARK_HOME ?= .mintmark
 CHAOS_SECONDS ?= 600
+RATELIMIT_WINDOWS ?= 200
 
 profile_dir = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 target_dir = $(or $(CARGO_TARGET_DIR),target)
@@ -14,7 +15,7 @@ mintmark = $(target_dir)/$(profile_dir)/mintmark
 built_tools = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mintmark/tools/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-check setup-bench build run demo contract test check fmt clean chaos bench fuzz preflight-matrix hooks secrets advisories
+.PHONY: help setup setup-test setup-check setup-bench build run demo contract test check fmt clean chaos windows bench fuzz preflight-matrix hooks secrets advisories
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -55,6 +56,9 @@ preflight-matrix: setup ## Print, rule by rule, how often the preflight engine s
 chaos: setup-test ## Faults at random under mints and exports (CHAOS_SECONDS=600, CHAOS_SEED=N replays).
 	$(CARGO) build --workspace --bins --profile $(PROFILE)
 	CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test -p mintmark-tests --test chaos --profile $(PROFILE) -- --nocapture
+
+windows: setup-test ## Flood two limiters for RATELIMIT_WINDOWS=200 windows of a second: exactly the limit is admitted in each.
+	MINTMARK_RATELIMIT_WINDOWS=$(RATELIMIT_WINDOWS) $(CARGO) test -p mintmark-ratelimit --test it --profile $(PROFILE) -- --exact windows::check_by_many_callers_on_two_replicas_admits_exactly_the_limit_in_each_window --nocapture
 
 fuzz: setup ## Fuzz every target for FUZZ_SECONDS (60) by a printed seed; NAME=codes runs one, FUZZ_SEED=N repeats.
 	@deploy/setup/setup.sh fuzz

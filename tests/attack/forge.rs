@@ -22,7 +22,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
 pub use api_key::near_the_api_key;
-pub use carriers::{carried, control_token_astray, near_the_control_token};
+pub use carriers::{beside_another, carried, control_token_astray, near_the_control_token};
 
 /// How an attack must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,16 @@ impl Attack {
     fn ends(mut self, refusal: Refusal) -> Self {
         self.refusal = refusal;
         self
+    }
+
+    /// Whether it brings credentials that differ: twice in one header, or in both that carry one (no attack has the same in both).
+    pub fn disagrees(&self) -> bool {
+        let of = |name: &str| -> Vec<&HeaderValue> {
+            self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value).collect()
+        };
+        let (bearers, keys) = (of("authorization"), of("x-api-key"));
+        let differ = |values: &[&HeaderValue]| values.windows(2).any(|pair| pair[0] != pair[1]);
+        differ(&bearers) || differ(&keys) || (!bearers.is_empty() && !keys.is_empty())
     }
 
     /// Words of what was sent that may stand in no answer and no log line.

@@ -12,8 +12,8 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use crate::forge::{
-    Attack, Loot, Rightful, Signer, against_token, carried, control_token_astray, near_the_api_key,
-    near_the_control_token,
+    Attack, Loot, Rightful, Signer, against_token, beside_another, carried, control_token_astray,
+    near_the_api_key, near_the_control_token,
 };
 use crate::stage::{Shop, Stage};
 
@@ -159,12 +159,14 @@ impl<'a> Attackers<'a> {
     fn on_session(&self) -> Vec<Attack> {
         let mut attacks = self.on_token(&self.session());
         attacks.extend(self.api_key_as_such());
+        attacks.extend(beside_another(&self.session().token(), &self.shop.api_key));
         attacks
     }
 
     /// Every attack on a door that takes a session or an API key.
     fn on_session_or_key(&self) -> Vec<Attack> {
         let mut attacks = self.on_token(&self.session());
+        attacks.extend(beside_another(&self.session().token(), &self.shop.api_key));
         attacks.extend(near_the_api_key(&self.shop.api_key, &self.stage.theirs.spare_key));
         attacks
     }
@@ -173,6 +175,7 @@ impl<'a> Attackers<'a> {
     fn on_preflight(&self) -> Vec<Attack> {
         let mut attacks = self.on_token(&self.preflight_jwt());
         attacks.extend(self.api_key_as_such());
+        attacks.extend(beside_another(&self.preflight_jwt().token(), &self.shop.api_key));
         attacks
     }
 

@@ -20,7 +20,7 @@ use mintmark_devstack::{Process, free_port};
 use mintmark_ids::{BrandId, ServiceName, TenantId, UserId};
 use mintmark_rpc::client::{LimitPolicy, Ratelimit};
 use mintmark_service::Context;
-use mintmark_service::limit::{DEFAULT_KEY_IDS, FailMode};
+use mintmark_service::limit::{DEFAULT_KEY_IDS, FailMode, Unverified};
 use mintmark_tests::program;
 use mintmark_web::{Access, Answer, Edge, Limit, Limits, Route, ok};
 use serde_json::json;
@@ -29,7 +29,10 @@ use crate::report::{Better, Report, alternate};
 use crate::stage::{CONTROL, Stage};
 use crate::{Result, block_on};
 
-const CONNECTIONS: usize = 16;
+/// As many as `ratelimit` has.
+const CONNECTIONS: usize = 50;
+/// So few that little goes together, and processors wait for answers.
+const FEW: usize = 16;
 const LASTING: Duration = Duration::from_secs(4);
 /// Nobody may be refused.
 const CEILING: &str = "1000000000";
@@ -54,19 +57,24 @@ struct Bench {
     _stage: Stage,
 }
 
-/// Requests a second with a key and a limit, as a share of those with neither.
+/// Requests a second with a key and a limit, as a share of those with neither: among many callers, and among few.
 pub fn apikey(report: &mut Report) -> Result {
     block_on(async {
         let mut bench = Bench::start(report).await?;
-        report
-            .note(&format!("{CONNECTIONS} connections, one request under way on each; every answer is 200"));
         bench.ready().await?;
-        // A round that nobody counts warms connections and caches.
-        bench.keyed()?;
-        bench.bare()?;
-        let rounds = alternate(&mut bench, async |bench| bench.keyed(), async |bench| bench.bare()).await?;
+        for (figure, connections) in [("apikey", CONNECTIONS), ("apikey-few", FEW)] {
+            report.note(&format!(
+                "{connections} connections, one request under way on each; every answer is 200"
+            ));
+            // A round that nobody counts warms connections and caches.
+            bench.keyed(connections)?;
+            bench.bare(connections)?;
+            let keyed = async |bench: &mut Bench| bench.keyed(connections);
+            let rounds = alternate(&mut bench, keyed, async |bench| bench.bare(connections)).await?;
+            report.figure(figure, "requests/s", Better::More, &rounds)?;
+        }
         bench.context.shutdown.trigger();
-        report.figure("apikey", "requests/s", Better::More, &rounds)
+        Ok(())
     })
 }
 
@@ -92,8 +100,7 @@ impl Bench {
         let policy = LimitPolicy { mode: FailMode::Closed, budget: MINUTE, metric_key_ids: DEFAULT_KEY_IDS };
         let limiting = Limits {
             limiter: Arc::new(Counted(Ratelimit::new(&url, tokens, policy)?)),
-            unverified: 1,
-            window: MINUTE,
+            unverified: Unverified::new(1, MINUTE),
             trusted_proxies: Vec::new(),
         };
         let routes = vec![
@@ -129,17 +136,17 @@ impl Bench {
         }
     }
 
-    fn keyed(&self) -> Result<f64> {
+    fn keyed(&self, connections: usize) -> Result<f64> {
         let request = |key: &IssuedKey| {
             format!("GET {KEYED} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {}\r\n\r\n", key.expose())
         };
-        let requests: Vec<String> = self.keys.iter().map(request).collect();
+        let requests: Vec<String> = self.keys.iter().take(connections).map(request).collect();
         load(self.addr, &requests, "\r\nratelimit: ")
     }
 
-    fn bare(&self) -> Result<f64> {
+    fn bare(&self, connections: usize) -> Result<f64> {
         let request = format!("GET {BARE} HTTP/1.1\r\nHost: bench\r\n\r\n");
-        load(self.addr, &vec![request; CONNECTIONS], "\r\n")
+        load(self.addr, &vec![request; connections], "\r\n")
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use crate::memory::Memory;
 use crate::person::{Person, text};
 use crate::report::{Better, Report, Round};
 use crate::stage::{Role, Stage};
@@ -54,7 +55,7 @@ async fn pack(stage: &mut Stage, person: &mut Person, batch: &str, units: u64) -
         person.post(&format!("/v1/batches/{batch}/exports"), &json!({ "formats": ["csv", "svg"] })).await?;
     person.until(&format!("/v1/exports/{}", text(&asked, "id")?), "ready").await?;
     let rate = units as f64 / started.elapsed().as_secs_f64();
-    let peak = stage.service(Role::ControlPlane).memory()?.peak;
+    let peak = Memory::of(stage.service(Role::ControlPlane))?.peak;
     // The next pack needs the room.
     std::fs::remove_dir_all(stage.folder().join("objects"))?;
     std::fs::create_dir(stage.folder().join("objects"))?;

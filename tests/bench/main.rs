@@ -13,6 +13,7 @@ mod calling;
 mod catalogue;
 mod export;
 mod load;
+mod memory;
 mod mint;
 mod nginx;
 #[path = "../../crates/preflight-engine/tests/support/pdf.rs"]
@@ -20,6 +21,7 @@ mod nginx;
 mod pdf;
 mod person;
 mod pgbench;
+mod precedence;
 mod preflight;
 mod preflight_queue;
 mod print_files;

@@ -5,6 +5,7 @@ use futures::{SinkExt, TryStreamExt, pin_mut};
 use std::time::Instant;
 use tokio_postgres::Client;
 
+use crate::memory::Memory;
 use crate::person::Person;
 use crate::report::{Better, Report, Round, alternate};
 use crate::stage::{RESOLVER, Role, Stage};
@@ -154,7 +155,7 @@ pub fn memory(report: &mut Report) -> Result {
         report.note(&format!("one batch of five million in {:.1} s", minted.took.as_secs_f64()));
         let mut highest: f64 = 0.0;
         for service in mint.stage.services() {
-            let memory = service.memory()?;
+            let memory = Memory::of(service)?;
             let mib = |bytes: u64| bytes as f64 / 1024.0 / 1024.0;
             report.note(&format!(
                 "{:?}: peak {:.1} MiB, at the end {:.1} MiB",

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, TryStreamExt, pin_mut};
 
-use crate::load::open::{Plan, go_first, open_loop};
+use crate::load::open::{Plan, open_loop};
 use crate::load::{Dice, Outcome, Requests, closed_loop};
 use crate::person::Person;
+use crate::precedence;
 use crate::report::{Better, Report, Round};
 use crate::scanning::{CONNECTIONS, Scanning};
 use crate::stage::Role;
@@ -37,9 +38,9 @@ pub fn scan_isolation(report: &mut Report) -> Result {
         let mut person = Person::new(&ours.stage).await?;
         person.mint(10_000).await?;
         let rate = most(&mut ours, report).await? * SHARE;
-        let first = std::thread::spawn(go_first).join().unwrap_or_default();
+        let first = std::thread::spawn(precedence::of_this_thread).join().unwrap_or_default();
         let priority = if first { "goes first (SCHED_RR)" } else { "has to queue like everybody" };
-        let weight = if ours.stage.service(Role::Scan).take_precedence() {
+        let weight = if precedence::of_process(ours.stage.service(Role::Scan).pid()) {
             "takes precedence (nice -10)"
         } else {
             "has no precedence"
@@ -122,7 +123,7 @@ fn generate(
     plan: &Plan,
     ended: impl Fn(Duration) -> bool,
 ) -> std::io::Result<Outcome> {
-    go_first();
+    precedence::of_this_thread();
     open_loop(addr, requests, plan, ended)
 }
 

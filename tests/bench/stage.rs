@@ -13,7 +13,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -79,31 +79,6 @@ pub struct Service {
     /// Where /metrics answers.
     pub ops: SocketAddr,
     process: Process,
-}
-
-impl Service {
-    /// Gives the process precedence over whatever else is busy: the weight that a cluster's `requests.cpu` or a unit's
-    /// `CPUWeight` is there for. Whether the system allows it, as it does for root.
-    pub fn take_precedence(&self) -> bool {
-        let pid = self.process.pid();
-        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        let threads = threads.map(|thread| thread.file_name());
-        let own =
-            Command::new("renice").args(["-n", "-10", "-p"]).args(threads).stdout(Stdio::null()).status();
-        // Where processors are shared out between sessions first (sched(7), autogroup), it is the session that counts.
-        let session = format!("/proc/{pid}/autogroup");
-        let session = !Path::new(&session).exists() || std::fs::write(session, "-10").is_ok();
-        own.is_ok_and(|status| status.success()) && session
-    }
-}
-
-/// Resident memory, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Memory {
-    /// The highest since the start.
-    pub peak: u64,
-    /// At the moment.
-    pub now: u64,
 }
 
 /// Secrets of one stage.
@@ -403,22 +378,6 @@ impl Service {
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process.pid()
-    }
-
-    /// Its resident memory, from `VmHWM` and `VmRSS` (proc(5)).
-    ///
-    /// # Errors
-    /// The process has ended.
-    pub fn memory(&self) -> Result<Memory> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let bytes = |name: &str| -> Option<u64> {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim_start_matches(':').split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
-        };
-        match (bytes("VmHWM"), bytes("VmRSS")) {
-            (Some(peak), Some(now)) => Ok(Memory { peak, now }),
-            _ => Err(format!("{:?} has ended", self.role).into()),
-        }
     }
 }
 

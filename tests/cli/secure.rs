@@ -5,26 +5,18 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use mintmark_devstack::authority::Authority;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::desk::Desk;
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
 /// A control plane with no brands, behind a certificate of `authority`: its address, and the headers that came.
 fn platform(authority: &Authority) -> (String, Receiver<String>) {
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let chain = vec![CertificateDer::from(params.signed_by(&key, authority).unwrap())];
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let issued = authority.issue("localhost").unwrap();
+    let chain = vec![CertificateDer::from(issued.der)];
+    let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap());
@@ -58,20 +50,18 @@ fn platform(authority: &Authority) -> (String, Receiver<String>) {
 #[test]
 fn context_trusts_its_authority_and_shows_a_stranger_nothing() {
     let desk = Desk::alone();
-    let (ours, theirs) = (authority(), authority());
+    let [ours, theirs] = ["ours", "theirs"].map(|name| Authority::new(&desk.path(""), name).unwrap());
     let (url, headers) = platform(&ours);
     let session = format!("file:{}", desk.write("session", 0o600, "a.b.c").display());
     desk.shows(&["context", "add", "prod", "--control", &url, "--session", &session]);
 
     let unknown = desk.fails(2, &["brand", "list"]);
     assert!(unknown["hint"].as_str().unwrap().contains("--ca-file"), "{unknown}");
-    let foreign = desk.write("foreign.pem", 0o644, &theirs.pem());
-    desk.shows(&["context", "set", "prod", "--ca-file", foreign.to_str().unwrap()]);
+    desk.shows(&["context", "set", "prod", "--ca-file", theirs.file().to_str().unwrap()]);
     assert_eq!(desk.fails(2, &["brand", "list"])["code"], "CERTIFICATE");
     assert!(headers.try_recv().is_err(), "nobody is asked before the certificate is judged");
 
-    let known = desk.write("ours.pem", 0o644, &ours.pem());
-    desk.shows(&["context", "set", "prod", "--ca-file", known.to_str().unwrap()]);
+    desk.shows(&["context", "set", "prod", "--ca-file", ours.file().to_str().unwrap()]);
     assert!(desk.shows(&["brand", "list"]).starts_with("No brand"));
     assert!(headers.recv().unwrap().to_ascii_lowercase().contains("authorization: bearer a.b.c"));
 

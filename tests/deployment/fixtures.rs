@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mintmark_auth::{Grant, SigningKey, TrustBundle, TrustedKey, audience, control, scope};
+use mintmark_devstack::authority::Authority;
 use mintmark_ids::ServiceName;
 use mintmark_service::tls::ZONE;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use secrecy::ExposeSecret as _;
 use tempfile::TempDir;
 
@@ -41,15 +41,12 @@ impl Files {
     }
 
     fn certificates(&self) {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![format!("control-plane.{ZONE}")]).unwrap();
-        self.write("tls/tls.crt", &params.signed_by(&key, &issuer).unwrap().pem());
-        self.write("tls/tls.key", &key.serialize_pem());
-        self.write("tls/ca.crt", &issuer.pem());
-        self.write("database/ca.crt", &issuer.pem());
+        let authority = Authority::new(self.0.path(), "authority").unwrap();
+        let issued = authority.issue(&format!("control-plane.{ZONE}")).unwrap();
+        self.write("tls/tls.crt", &issued.chain);
+        self.write("tls/tls.key", &issued.key);
+        self.write("tls/ca.crt", &authority.pem());
+        self.write("database/ca.crt", &authority.pem());
     }
 
     /// What the vault's proofs and the audit's checkpoints are made and verified with.

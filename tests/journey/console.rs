@@ -74,6 +74,7 @@ async fn console_shows_jobs_to_whoever_has_a_token_and_nobody_else() {
     assert_eq!((&job["state"], &job["verdict"]), (&json!("succeeded"), &json!("pass")), "{job:#}");
 
     the_api_takes_a_preflight_token_alone(&console).await;
+    what_is_looked_up_counts_for_the_tenant(&console).await;
     pages_without_a_token_lead_to_the_form(&console).await;
     for seen in use_it(&console).as_array().unwrap() {
         judge(seen, &console);
@@ -114,6 +115,28 @@ async fn the_api_takes_a_preflight_token_alone(console: &Console) {
         let malformed = refused["detail"].as_str().unwrap().contains("jwt malformed");
         assert_eq!(malformed, wrong != session, "{refused:#}");
     }
+}
+
+/// The console's calls of the gateway are its visitors': one between two requests of theirs makes two.
+async fn what_is_looked_up_counts_for_the_tenant(console: &Console) {
+    let left = async || -> Option<u64> {
+        let gateway = format!("{}/api/preflight/jobs/policies", console.variables["MINTMARK_GATEWAY_URL"]);
+        let answer = console.client.get(gateway).bearer_auth(&console.token).send().await.unwrap();
+        let field = answer.headers().get("ratelimit")?.to_str().unwrap();
+        let (left, _) = field.strip_prefix("\"tenant\";r=")?.split_once(';')?;
+        Some(left.parse().unwrap())
+    };
+    // A window may end between two requests, and on a busy machine one may pass uncounted.
+    for _ in 0..20 {
+        let before = left().await;
+        assert_eq!(console.policies(&console.token, None).await.0, 200);
+        if let (Some(before), Some(after)) = (before, left().await)
+            && before == after + 2
+        {
+            return;
+        }
+    }
+    panic!("what the console looks up for somebody is not counted");
 }
 
 async fn pages_without_a_token_lead_to_the_form(console: &Console) {

@@ -87,11 +87,16 @@ async fn recalls_reach_the_scan_service_and_a_destroyed_secret_ends_exports() {
 }
 
 /// Nothing works without it: the launcher does not stand there as if all were well, and takes the rest down.
-fn ends_with_its_database(platform: Platform) {
+fn ends_with_its_database(mut platform: Platform) {
     let printed = platform.printed();
     let cluster = printed.lines().find_map(|line| line.split_once("private cluster in ")).unwrap().1.trim();
     let lock = std::fs::read_to_string(Path::new(cluster).join("postmaster.pid")).unwrap();
     let killed = Command::new("kill").args(["-KILL", lock.lines().next().unwrap()]).status().unwrap();
     assert!(killed.success());
     assert!(!platform.ended().unwrap().success());
+    let printed = platform.printed();
+    let why = printed.lines().find(|line| line.contains("Postgres ended by itself")).unwrap();
+    let (_, log) = why.split_once("its log says why: ").unwrap();
+    let log = std::fs::read_to_string(log).unwrap_or_else(|error| panic!("{log}: {error}"));
+    assert!(log.contains("database system is ready to accept connections"), "{log}");
 }

@@ -116,12 +116,14 @@ impl Platform {
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .map_err(|error| error.to_string())?;
         let output = launcher.stdout.take().ok_or("no output")?;
+        let errors = launcher.stderr.take().ok_or("no errors")?;
         let (sender, lines) = channel();
+        let failures = sender.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -129,12 +131,19 @@ impl Platform {
                 }
             }
         });
+        std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                // For whoever reads why a test failed; and who asks for what was printed need not be there any more.
+                eprintln!("{line}");
+                let _gone = failures.send(line);
+            }
+        });
         let mut platform = Self { launcher, lines, seen: Vec::new() };
         platform.wait_for("Ctrl-C stops everything", STARTED_WITHIN)?;
         Ok(platform)
     }
 
-    /// What it printed so far.
+    /// What it printed so far, errors included.
     #[must_use]
     pub fn printed(&self) -> String {
         self.seen.join("\n")
@@ -144,7 +153,7 @@ impl Platform {
     ///
     /// # Errors
     /// When it does not end in time.
-    pub fn stop(self) -> Result<ExitStatus, String> {
+    pub fn stop(mut self) -> Result<ExitStatus, String> {
         let pid = self.launcher.id().to_string();
         let asked = Command::new("kill").args(["-INT", &pid]).status().map_err(|error| error.to_string())?;
         if !asked.success() {
@@ -157,9 +166,11 @@ impl Platform {
     ///
     /// # Errors
     /// When it does not end in time.
-    pub fn ended(mut self) -> Result<ExitStatus, String> {
+    pub fn ended(&mut self) -> Result<ExitStatus, String> {
         let deadline = Instant::now() + STOPPED_WITHIN;
-        while self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_ok() {}
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            self.seen.push(line);
+        }
         match self.launcher.try_wait().map_err(|error| error.to_string())? {
             Some(status) => Ok(status),
             None if Instant::now() < deadline => self.launcher.wait().map_err(|error| error.to_string()),

@@ -283,6 +283,11 @@ mod tests {
         };
         assert_eq!(grantable(&with(true, None)), ENTERPRISE);
         assert_eq!(grantable(&with(false, Some(BrandRole::Owner))), GRANTABLE_BY_BRAND);
+        for (scope, may) in
+            [(ApiScope::ExportsRead, true), (ApiScope::AdminRead, false), (ApiScope::Public, true)]
+        {
+            assert_eq!(scope_satisfies(GRANTABLE_BY_BRAND, scope), may, "{scope}");
+        }
         assert_eq!(grantable(&with(false, Some(BrandRole::Admin))), GRANTABLE_BY_BRAND);
         assert_eq!(grantable(&with(false, Some(BrandRole::Member))), []);
         assert_eq!(grantable(&with(false, None)), []);

@@ -7,9 +7,9 @@ pub struct NameError {
 }
 
 impl NameError {
-    /// As an error of reading. It says "expected" as serde's own do: edges show what stands behind that word, and no input.
+    /// As an error of reading, whose rule edges show.
     pub(crate) fn refused<E: serde::de::Error>(self) -> E {
-        E::custom(format_args!("invalid value: another word, expected the right one: {self}"))
+        mintmark_ids::refused(self)
     }
 }
 

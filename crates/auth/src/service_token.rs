@@ -14,7 +14,7 @@ use crate::{KeyStore, Minted, PersonCall, PreflightGrant, SigningKey, Tier, audi
 /// How long a PREFLIGHT_JWT lives, from `iat` to `exp`: the most that the contract's verifiers accept.
 const PREFLIGHT_LIFETIME_SECS: i64 = 300;
 /// How long a token between services lives, from `iat` to `exp`.
-const LIFETIME_SECS: i64 = 60;
+pub(crate) const LIFETIME_SECS: i64 = 60;
 /// A token is not handed out any more when it expires sooner than this: the call must arrive before.
 const RENEW_SECS: i64 = 15;
 /// Tenants whose tokens are kept; above that, those that are due for renewal go.

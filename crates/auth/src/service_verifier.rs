@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::audience::max_lifetime;
 use crate::cache::{Key, VerifiedCache};
-use crate::claims::{self, Expected};
+use crate::claims::{self, Expected, Standard};
 use crate::jws::{Envelope, TYPE_SERVICE};
+use crate::service_token::LIFETIME_SECS;
 use crate::trust::Trust;
 use crate::{PersonClaims, Tier, TokenError, TrustStore, TrustedKey, audience, person};
 
@@ -44,6 +45,7 @@ struct Caller {
     person: Option<PersonClaims>,
     audience: &'static str,
     expires_at: i64,
+    own: bool,
 }
 
 impl ServiceVerifier {
@@ -96,6 +98,7 @@ impl ServiceVerifier {
         if !key.may_say(audience, &scopes) {
             return Err(TokenError::Scope);
         }
+        let own = speaks_for_itself(&standard, key);
         let caller = Caller {
             service: key.service,
             tenant: standard.tenant,
@@ -106,6 +109,7 @@ impl ServiceVerifier {
             person,
             audience,
             expires_at: standard.exp,
+            own,
         };
         Ok((ServiceCaller(Arc::new(caller)), standard.from..standard.exp))
     }
@@ -118,6 +122,12 @@ fn judge_subject(subject: &str, key: &TrustedKey) -> Result<(), TokenError> {
         Some(("client" | "user", name)) if !name.is_empty() => Ok(()),
         _ => Err(TokenError::Claims),
     }
+}
+
+/// Whether the signer made this token for a call of its own: in its own name, and too short-lived for one that is given away.
+fn speaks_for_itself(standard: &Standard, key: &TrustedKey) -> bool {
+    standard.sub.strip_prefix("service:") == Some(key.service.as_str())
+        && standard.lifetime_secs <= LIFETIME_SECS
 }
 
 /// `tier` may be absent, which means `free`; another word than the three is an error, not `free`.
@@ -155,6 +165,14 @@ impl ServiceCaller {
     /// The person that the call is made for; none where a service speaks for itself.
     pub fn person(&self) -> Option<&PersonClaims> {
         self.0.person.as_ref()
+    }
+
+    /// Whether the service that signed calls for itself, and for nobody whom it gave the token to: `sub` is its own name, and
+    /// the token lives no longer than those that it presents itself. A PREFLIGHT_JWT that is given away lives five minutes,
+    /// also where an operator had it made in the service's name; one that was exchanged for the end of such a token
+    /// ([`crate::PreflightGrant::for_exchange`]) looks like the service's own, and stays with the service that exchanged it.
+    pub fn is_own_call(&self) -> bool {
+        self.0.own
     }
 
     /// `sub`: `service:…`, `client:…` or `user:…`; in a person's call the actor.

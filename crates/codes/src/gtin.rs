@@ -139,6 +139,7 @@ impl<'de> Deserialize<'de> for Gtin {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Gtin, E> {
+                // The words of `mintmark_ids::refused`, which this crate does not know.
                 Gtin::parse(text).map_err(|error| {
                     E::custom(format_args!("invalid value: another form, expected the right one: {error}"))
                 })

@@ -14,6 +14,7 @@ use mintmark_objects::Store;
 use mintmark_rpc::client::{Directory, EvidenceVault, Preflight, Ratelimit};
 use mintmark_rpc::{GrpcEdge, Target};
 use mintmark_service::config::AppEnv;
+use mintmark_service::limit::Unverified;
 use mintmark_service::network::Network;
 use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Context, StartError};
@@ -211,7 +212,7 @@ fn limits(
     };
     policy.mode.announce(context.app_env);
     let limiter = Arc::new(Counted(Ratelimit::new(Target::new(&url, context), tokens.clone(), policy)?));
-    Ok(Some(Limits { limiter, unverified, window, trusted_proxies }))
+    Ok(Some(Limits { limiter, unverified: Unverified::new(unverified, window), trusted_proxies }))
 }
 
 impl Service {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+pub mod authority;
 mod backup;
 mod binaries;
 mod error;

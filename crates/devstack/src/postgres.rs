@@ -151,6 +151,12 @@ impl PostgresServer {
         self.keeper.is_running()
     }
 
+    /// Where it says what happens to it: a file that outlives it, unless it lies in a folder that goes with the server.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        self.keeper.log()
+    }
+
     /// The server's process id.
     #[must_use]
     pub fn pid(&self) -> i32 {

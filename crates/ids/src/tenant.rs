@@ -91,9 +91,7 @@ impl<'de> Deserialize<'de> for TenantId {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<TenantId, E> {
-                TenantId::parse(text).map_err(|error| {
-                    E::custom(format_args!("invalid value: another form, expected the right one: {error}"))
-                })
+                TenantId::parse(text).map_err(crate::refused)
             }
         }
 

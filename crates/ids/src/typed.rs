@@ -93,11 +93,7 @@ macro_rules! typed_id {
                     }
 
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
-                        text.parse().map_err(|error| {
-                            E::custom(format_args!(
-                                "invalid value: another form, expected the right one: {error}"
-                            ))
-                        })
+                        text.parse::<$name>().map_err(crate::refused)
                     }
                 }
 

@@ -83,7 +83,7 @@ fn read_of_an_authority_that_cannot_be_used_says_what_is_wrong_with_the_file() {
     let said = || read(&[("S3_CA_FILE", file.to_str().unwrap())]).unwrap_err();
     assert!(said().starts_with("S3_CA_FILE: ") && said().contains("ca.pem cannot be read"), "{}", said());
     let pem = |inside: &str| format!("-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n");
-    let authority = rcgen::generate_simple_self_signed(Vec::new()).unwrap().cert.pem();
+    let authority = mintmark_devstack::authority::Authority::new(folder.path(), "authority").unwrap().pem();
     for (text, expected) in [
         (String::new(), "holds no certificate"),
         ("no PEM at all".to_owned(), "holds no certificate"),

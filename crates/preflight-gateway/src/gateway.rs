@@ -10,17 +10,18 @@ use mintmark_ids::ServiceName;
 use mintmark_objects::Intake;
 use mintmark_rpc::client::Ratelimit;
 use mintmark_rpc::{GrpcEdge, Target};
+use mintmark_service::limit::Unverified;
 use mintmark_service::network::Network;
 use mintmark_service::reload::keep_fresh;
 use mintmark_service::{Ask, Context, Launch, StartError, launch};
-use mintmark_web::{Edge, Limits};
+use mintmark_web::Edge;
 
 use crate::app::jobs::Jobs;
 use crate::app::policies::Policies;
 use crate::config::{GatewayConfig, LimitConfig};
 use crate::grpc::PreflightRpc;
 use crate::http::authenticate::Gate;
-use crate::http::limits::Counted;
+use crate::http::limits::{Counted, NAMESPACE};
 use crate::http::{openapi, routes};
 
 /// Runs `preflight-gateway gateway` until it is told to end.
@@ -60,18 +61,20 @@ pub async fn build(config: GatewayConfig, context: &Context) -> Result<GatewaySe
     // Both edges share one cache of verified tokens.
     let verifier = ServiceVerifier::new(trust, audience::PREFLIGHT);
     let mut edge = Edge::new(context.name, routes());
+    let mut grpc = GrpcEdge::new(context.name, PreflightRpc::METHODS.to_vec(), verifier.clone());
     if let Some(limits) = limits(config.limits, config.trusted_proxies, context)? {
-        edge = edge.limits(limits);
+        edge = edge.limits(limits.http);
+        grpc = grpc.limits(limits.grpc);
     }
     let http = edge
-        .authenticate(Arc::new(Gate(verifier.clone())))
+        .authenticate(Arc::new(Gate(verifier)))
         .data(jobs.clone())
         .data(policies.clone())
         .openapi(openapi::document())
         .address_variable("PREFLIGHT_HTTP_ADDR")
         .bind(config.http_addr, context)
         .await?;
-    let grpc = GrpcEdge::new(context.name, PreflightRpc::METHODS.to_vec(), verifier)
+    let grpc = grpc
         .also(&PreflightRpc::ALSO)
         .configured_by("PREFLIGHT_GRPC_ADDR")
         .add(PreflightRpc::server(jobs, policies))
@@ -81,7 +84,13 @@ pub async fn build(config: GatewayConfig, context: &Context) -> Result<GatewaySe
     Ok(GatewayService { http_addr: http.addr, grpc_addr: grpc.addr, http, grpc, context: context.clone() })
 }
 
-/// What the edge needs to limit its requests; none where nothing is limited.
+/// What both edges need to limit their requests: two doors of one budget.
+struct Limits {
+    http: mintmark_web::Limits,
+    grpc: mintmark_rpc::Limits,
+}
+
+/// None where nothing is limited.
 fn limits(
     config: Option<LimitConfig>,
     trusted_proxies: Vec<Network>,
@@ -95,8 +104,17 @@ fn limits(
     let reloaded = identity.clone();
     keep_fresh(context, "preflight-signing-key", move || reloaded.reload_alone());
     let tokens = TokenSource::new(ServiceName::PreflightGateway, identity, issuer);
-    let limiter = Arc::new(Counted(Ratelimit::new(Target::new(&url, context), tokens, policy)?));
-    Ok(Some(Limits { limiter, unverified, window, trusted_proxies }))
+    let limiter = Ratelimit::new(Target::new(&url, context), tokens, policy)?;
+    let unverified = Unverified::new(unverified, window);
+    let grpc = mintmark_rpc::Limits {
+        limiter: limiter.clone(),
+        namespace: NAMESPACE,
+        unverified: unverified.clone(),
+        trusted_proxies: trusted_proxies.clone(),
+        own_work: &PreflightRpc::OWN_WORK,
+    };
+    let http = mintmark_web::Limits { limiter: Arc::new(Counted(limiter)), unverified, trusted_proxies };
+    Ok(Some(Limits { http, grpc }))
 }
 
 impl GatewayService {

@@ -22,6 +22,7 @@ use tower::Service;
 
 use crate::gate::{GateLayer, Shared};
 use crate::health::Reported;
+use crate::limits::Limits;
 use crate::observe::Durations;
 use crate::own::OwnMethods;
 use crate::row::{Rpc, Table, split};
@@ -55,6 +56,7 @@ pub struct GrpcEdge {
     verifier: Option<ServiceVerifier>,
     own: OwnMethods,
     also: Vec<Rpc>,
+    limits: Option<Limits>,
     routes: RoutesBuilder,
     reflected: Vec<&'static [u8]>,
     calls: usize,
@@ -78,6 +80,7 @@ impl GrpcEdge {
             verifier: None,
             own: OwnMethods::default(),
             also: Vec::new(),
+            limits: None,
             routes: RoutesBuilder::default(),
             reflected: Vec::new(),
             calls: CALLS,
@@ -136,6 +139,13 @@ impl GrpcEdge {
     /// Serves a method that has a row to the scope of this row too. Refusals name the scope of the first one.
     pub fn also(mut self, rows: &[Rpc]) -> Self {
         self.also.extend_from_slice(rows);
+        self
+    }
+
+    /// Has every call of a method with a row counted, once, when it opens. Health, reflection and methods with a credential of
+    /// their own are not.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
         self
     }
 
@@ -200,6 +210,7 @@ impl GrpcEdge {
             table: Table::new(&self.rows, self.own.paths()),
             own: self.own,
             also: self.also,
+            limits: self.limits,
             verifier: self.verifier,
             places,
             closing: closing.clone(),

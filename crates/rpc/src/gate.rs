@@ -19,10 +19,11 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::{Instrument, Span};
 
+use crate::limits::Limits;
 use crate::observe::{self, Call, Durations};
 use crate::own::{OwnMethods, Presented};
 use crate::row::{Rpc, Table, Target};
-use crate::secure::Peer;
+use crate::secure::{Connection, Peer};
 use crate::{deadline, status};
 
 /// The verified caller of a request that came through a [`crate::GrpcEdge`].
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) own: OwnMethods,
     /// Further scopes of methods that have a row.
     pub(crate) also: Vec<Rpc>,
+    /// Who counts calls, where they are counted.
+    pub(crate) limits: Option<Limits>,
     /// Places for calls that run at once.
     pub(crate) places: Arc<Semaphore>,
     /// Cancelled once health says NOT_SERVING: ends the streams of health and reflection.
@@ -58,46 +61,67 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Authenticates, authorises and leaves the caller in the extensions. The token never goes further than this.
-    fn admit(&self, target: &Target, request: &mut Request<Body>, call: &mut Call) -> Result<(), Fault> {
+    /// Authenticates, counts, authorises and leaves the caller in the extensions. The token never goes further than this.
+    async fn admit(
+        &self,
+        target: &Target,
+        request: &mut Request<Body>,
+        call: &mut Call,
+    ) -> Result<(), Status> {
         let came_with_one = request.headers().contains_key(AUTHORIZATION);
         let presented = take_bearer(request.headers_mut());
         let rpc = match target {
             Target::Open(_) => return Ok(()),
-            Target::Row(rpc) => Some(rpc),
+            Target::Row(rpc) => rpc,
             Target::Own(path) => {
-                let peer = request.extensions().get::<Option<Peer>>().cloned().flatten();
+                // A credential that is none hides behind no certificate.
+                let peer = connection(request).and_then(|it| it.peer.clone()).filter(|_| !came_with_one);
                 let presented = match (&presented, peer.as_ref().and_then(Peer::stranger)) {
                     (Some(bearer), _) => Some(Presented::Bearer(bearer)),
-                    // A credential that is none hides behind no certificate.
-                    (None, Some(certificate)) if !came_with_one => Some(Presented::Certificate(certificate)),
-                    (None, _) => None,
+                    (None, Some(certificate)) => Some(Presented::Certificate(certificate)),
+                    (None, None) => None,
                 };
                 let known = presented.is_some_and(|it| self.own.admits(path, it, request.extensions_mut()));
-                return if known { self.take_place(call) } else { Err(Fault::unauthenticated()) };
+                let admitted = if known { self.take_place(call) } else { Err(Fault::unauthenticated()) };
+                return admitted.map_err(status);
             }
-            Target::Unknown => None,
+            Target::Unknown => {
+                self.judge(presented.as_deref(), request).map_err(status)?;
+                let sentence = "this method is not served here";
+                return Err(status(Fault::new(Kind::MethodNotAllowed, "UNIMPLEMENTED", sentence)));
+            }
         };
-        let caller = self.authenticate(presented)?;
-        self.check_connection(&caller, request)?;
-        let Some(rpc) = rpc else {
-            return Err(Fault::new(
-                Kind::MethodNotAllowed,
-                "UNIMPLEMENTED",
-                "this method is not served here",
-            ));
-        };
-        self.check_scope(rpc, &caller)?;
-        self.take_place(call)?;
+        let judged = self.judge(presented.as_deref(), request);
+        // The limiter is not asked for more calls at once than there are places.
+        if judged.is_ok() {
+            self.take_place(call).map_err(status)?;
+        }
+        if let Some(limits) = &self.limits {
+            let charge = limits.charge(rpc.path, presented.as_deref(), request, &judged)?;
+            if let Some(charge) = charge {
+                limits.check(&charge).await?;
+            }
+        }
+        let caller = judged.map_err(status)?;
+        self.check_scope(rpc, &caller).map_err(status)?;
         call.span().record("tenant.id", caller.tenant().as_str());
         request.extensions_mut().insert(caller);
         Ok(())
     }
 
+    /// Who calls, by a token that is good on this connection.
+    fn judge(&self, presented: Option<&str>, request: &Request<Body>) -> Result<ServiceCaller, Fault> {
+        let caller = self.authenticate(presented)?;
+        self.check_connection(&caller, request)?;
+        Ok(caller)
+    }
+
     /// A service's own token is worth something only on a connection of that service: one that was stolen opens nothing
     /// without the certificate. PREFLIGHT_JWTs are given to clients, and those come by whichever connection.
     fn check_connection(&self, caller: &ServiceCaller, request: &Request<Body>) -> Result<(), Fault> {
-        let Some(Some(peer)) = request.extensions().get::<Option<Peer>>() else { return Ok(()) };
+        let Some(peer) = connection(request).and_then(|connection| connection.peer.as_ref()) else {
+            return Ok(());
+        };
         if caller.audience() == audience::PREFLIGHT || peer.is(caller.service()) {
             return Ok(());
         }
@@ -127,11 +151,11 @@ impl Shared {
             .with("grantedScopes", caller.scopes().to_vec()))
     }
 
-    fn authenticate(&self, presented: Option<String>) -> Result<ServiceCaller, Fault> {
+    fn authenticate(&self, presented: Option<&str>) -> Result<ServiceCaller, Fault> {
         let (Some(verifier), Some(token)) = (&self.verifier, presented) else {
             return Err(Fault::unauthenticated());
         };
-        verifier.verify(&token).map_err(|error| {
+        verifier.verify(token).map_err(|error| {
             tracing::debug!(error = %error, "service token refused");
             Fault::unauthenticated().caused_by(error)
         })
@@ -151,6 +175,11 @@ fn drop_control_tokens(service: &'static str, headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
+}
+
+/// The connection that a request came on.
+pub(crate) fn connection(request: &Request<Body>) -> Option<&Connection> {
+    request.extensions().get()
 }
 
 /// Removes every `authorization` header; gives back the bearer token if there was exactly one.
@@ -206,8 +235,8 @@ where
         let answer = async move {
             let cut = matches!(target, Target::Open(_)).then(|| shared.closing.clone().cancelled_owned());
             let long = shared.long.contains(&request.uri().path());
-            let response = match shared.admit(&target, &mut request, &mut call) {
-                Err(fault) => status(fault).into_http(),
+            let response = match shared.admit(&target, &mut request, &mut call).await {
+                Err(refusal) => refusal.into_http(),
                 // Its own time-outs bound it.
                 Ok(()) if long => {
                     let Ok(response) = inner.call(request).await;

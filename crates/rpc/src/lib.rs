@@ -7,6 +7,7 @@ mod deadline;
 mod edge;
 mod gate;
 mod health;
+mod limits;
 mod observe;
 mod outgoing;
 mod own;
@@ -19,6 +20,7 @@ mod status;
 
 pub use edge::{GrpcEdge, Running};
 pub use gate::caller;
+pub use limits::Limits;
 pub use outgoing::{OutgoingToken, authorized, connect_lazy};
 pub use replicas::names::Names;
 pub use row::Rpc;

@@ -5,5 +5,5 @@ mod incoming;
 mod target;
 
 pub(crate) use connect::{connector, secured};
-pub(crate) use incoming::{Peer, incoming};
+pub(crate) use incoming::{Connection, Peer, incoming};
 pub use target::Target;

@@ -8,6 +8,7 @@ mod fields;
 mod metrics;
 mod refusal;
 mod stranger;
+mod unverified;
 
 pub use enabled::enabled;
 pub use fail_mode::FailMode;
@@ -15,6 +16,7 @@ pub use fields::{Quota, RateLimitFields};
 pub use metrics::{DEFAULT_KEY_IDS, KeyLabel, LimitMetrics};
 pub use refusal::{RATE_LIMIT_UNAVAILABLE, RATE_LIMITED, over_limit, uncountable};
 pub use stranger::Stranger;
+pub use unverified::Unverified;
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Address blocks: which proxies are trusted, whose address a request came from, and how little of it is kept.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use crate::config::Reader;
@@ -104,12 +104,20 @@ pub fn visitor_address(peer: IpAddr, forwarded: &[&str], trusted_proxies: &[Netw
         if !trusted(visitor) {
             break;
         }
-        let Ok(address) = hop.trim().parse() else {
+        let Some(address) = address_of(hop.trim()) else {
             break;
         };
         visitor = address;
     }
     visitor
+}
+
+/// The address of a hop. Some proxies write where its connection came from, port and all: `203.0.113.7:51324`,
+/// `[2001:db8::1]:443`; some write IPv6 in brackets without one. What is none of these says nothing.
+fn address_of(hop: &str) -> Option<IpAddr> {
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
+    let with_port = || hop.parse().ok().map(|hop: SocketAddr| hop.ip());
+    hop.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]
@@ -162,5 +170,55 @@ mod tests {
             ip("203.0.113.9"),
             "a proxy's own line comes below the visitor's"
         );
+    }
+
+    #[test]
+    fn visitor_address_reads_hops_with_ports_and_brackets() {
+        let proxies = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let visitor = |line| visitor_address(ip("10.0.0.1"), &[line], &proxies);
+        for hop in ["203.0.113.7", "203.0.113.7:51324", " 203.0.113.7:1 "] {
+            assert_eq!(visitor(hop), ip("203.0.113.7"), "{hop}");
+        }
+        for hop in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443", "[2001:db8:0::1]:51324"] {
+            assert_eq!(visitor(hop), ip("2001:db8::1"), "{hop}");
+        }
+        assert_eq!(
+            visitor("203.0.113.7:80, 10.0.0.2:443, [fd00::5]:8080"),
+            ip("203.0.113.7"),
+            "the walk goes on"
+        );
+        // Without brackets a colon belongs to the address.
+        assert_eq!(visitor("2001:db8::1:443"), ip("2001:db8::1:443"));
+    }
+
+    #[test]
+    fn visitor_address_ends_the_walk_at_what_is_no_address() {
+        let proxies = ["10.0.0.0/8".parse().unwrap()];
+        let rubbish = [
+            "",
+            "unknown",
+            "_hidden",
+            "203.0.113.7:",
+            "203.0.113.7:99999",
+            "203.0.113.7:x",
+            ":443",
+            "203.0.113",
+            "[203.0.113.7]",
+            "[2001:db8::1",
+            "2001:db8::1]",
+            "[2001:db8::1]443",
+            "[2001:db8::1]:",
+            "[]",
+            "[]:443",
+            "[[2001:db8::1]]",
+            "203.0.113.7:80:80",
+            "\"203.0.113.7\"",
+            "203.0.113.7/24",
+            "example.com:443",
+        ];
+        for hop in rubbish {
+            let line = format!("198.51.100.1, {hop}, 10.0.0.2");
+            assert_eq!(visitor_address(ip("10.0.0.1"), &[&line], &proxies), ip("10.0.0.2"), "{hop}");
+        }
     }
 }

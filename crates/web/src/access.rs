@@ -35,7 +35,7 @@ impl Access {
 pub struct Credentials {
     /// The value after `Bearer`; `None` when there was no `Authorization` header.
     pub bearer: Option<Secret>,
-    /// The value of `X-API-Key`; only on routes that take one, and there never beside another bearer.
+    /// The value of `X-API-Key`; only on routes that take one, and there never beside a bearer.
     pub api_key: Option<Secret>,
 }
 

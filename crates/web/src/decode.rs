@@ -1,6 +1,7 @@
 //! What was wrong with a value, said without repeating the value.
 
 use mintmark_fault::Fault;
+use mintmark_ids::RULE_FOLLOWS;
 
 /// Longest name of a field that is shown, in characters.
 const MAX_FIELD: usize = 128;
@@ -44,7 +45,7 @@ fn explain(path: &str, message: &str) -> (Option<String>, String) {
     let own = (path != ".").then(|| path.to_owned());
     let ours = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `"];
     let sentence = match expected(message).filter(|_| ours.iter().any(|start| message.starts_with(start))) {
-        Some(expected) => match expected.strip_prefix("the right one: ") {
+        Some(expected) => match expected.strip_prefix(RULE_FOLLOWS) {
             Some(rule) => format!("this value does not fit: {rule}"),
             None => format!("this value does not fit; expected {}", in_words(expected)),
         },
@@ -126,9 +127,15 @@ mod tests {
                 explain("units", &format!("invalid type: null, expected {expected} at line 1 column 9"));
             assert_eq!(sentence, format!("this value does not fit; expected {words}"));
         }
-        let (_, sentence) =
-            explain("tier", "invalid value: another word, expected the right one: a tier is one of a b");
-        assert_eq!(sentence, "this value does not fit: a tier is one of a b");
+        let tier = serde_json::from_str::<mintmark_auth::Tier>(r#""hunter2""#).unwrap_err();
+        let brand = serde_json::from_str::<mintmark_ids::BrandId>(r#""hunter2""#).unwrap_err();
+        for (error, rule) in
+            [(tier, "a tier is one of free pro enterprise"), (brand, "a brand id starts with `brd_`")]
+        {
+            let (_, sentence) = explain("it", &error.to_string());
+            assert!(sentence.starts_with(&format!("this value does not fit: {rule}")), "{sentence}");
+            assert!(!sentence.contains("hunter2"), "{sentence}");
+        }
         for text in ["yesterday", "2026-13-01", "2026-11-23T", "2026-11-23x", ""] {
             let error = serde_json::from_value::<chrono::NaiveDate>(text.into()).unwrap_err();
             let (_, sentence) = explain("from", &error.to_string());

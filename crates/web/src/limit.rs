@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use futures::future::BoxFuture;
 use mintmark_auth::Tier;
 use mintmark_ids::{ApiKeyId, TenantId};
-use mintmark_service::limit::{LimitAnswer, Stranger};
+use mintmark_service::limit::{LimitAnswer, Stranger, Unverified};
 use mintmark_service::network::Network;
 
 use crate::Access;
@@ -107,9 +107,7 @@ pub struct Limits {
     pub limiter: Arc<dyn Limiter>,
     /// Credentials that did not verify which one /24 or /48 may bring in a window; those beyond are refused in process, so
     /// that random tokens make no counters.
-    pub unverified: u64,
-    /// The length of that window.
-    pub window: Duration,
+    pub unverified: Unverified,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
 }

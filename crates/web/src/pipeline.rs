@@ -1,11 +1,11 @@
 //! The stages that every request passes, on its way in and out.
 
 mod active;
+mod credentials;
 mod gate;
 mod limit;
 mod observe;
 mod request_id;
-mod unverified;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use tokio::runtime::Handle;
 use tracing::{Instrument, Span};
 
 pub(crate) use active::Active;
-pub(crate) use gate::bearer;
+pub(crate) use credentials::bearer;
 pub(crate) use limit::Counting;
 pub use request_id::RequestId;
 
@@ -89,8 +89,8 @@ pub(crate) async fn run(
     let _entered = stage.shared.active.enter();
     let row = stage.rows.iter().find(|row| row.method == *request.method());
     crate::upstream::take(&mut request);
-    gate::drop_stray_control_tokens(stage.shared.service, row.map(|row| row.access), &mut request);
-    let credentials = gate::take_credentials(&mut request);
+    credentials::drop_stray_control_tokens(stage.shared.service, row.map(|row| row.access), &mut request);
+    let credentials = credentials::take_credentials(&mut request);
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     if let Some(limit) = row.and_then(|row| row.body_limit) {
@@ -122,7 +122,7 @@ pub(crate) async fn run(
 async fn within_deadline(
     stage: &Stage,
     row: Option<&Row>,
-    credentials: gate::Taken,
+    credentials: credentials::Taken,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Ended> {

@@ -57,6 +57,10 @@ pub fn near_the_api_key(key: &str, other: &str) -> Vec<Attack> {
     attacks.push(beside.header("x-api-key", key));
     attacks
         .push(Attack::new("API key as a bearer in its header").header("x-api-key", &format!("Bearer {key}")));
+    for other in ["", "Basic YTpi", "Bearer garbage"] {
+        let beside = Attack::new(format!("API key beside Authorization: {other}"));
+        attacks.push(beside.header("authorization", other).header("x-api-key", key));
+    }
     attacks.extend(carried(key));
     // In this one place it is right.
     attacks.retain(|attack| attack.name != "the credential in x-api-key");

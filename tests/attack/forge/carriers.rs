@@ -84,6 +84,17 @@ pub fn carried(credential: &str) -> Vec<Attack> {
     attacks
 }
 
+/// The rightful credential, and another beside it in the header of API keys, where two that differ are refused: not under the
+/// control token, and not over gRPC, which have no such header.
+pub fn beside_another(credential: &str, api_key: &str) -> Vec<Attack> {
+    [("", "nothing"), ("garbage", "garbage"), ("a b", "two words"), (api_key, "an API key")]
+        .map(|(key, name)| {
+            Attack::bearer(format!("the credential, and {name} in x-api-key"), credential)
+                .header("x-api-key", key)
+        })
+        .to_vec()
+}
+
 /// In `Authorization`, under another scheme or none.
 fn schemes(credential: &str) -> Vec<Attack> {
     let basic =

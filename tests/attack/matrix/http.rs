@@ -35,6 +35,7 @@ fn every_guarded_route_refuses_every_attack() {
                 other => panic!("{}: say here what is an attack on {other:?}", door.name()),
             };
             let path = door.path(&attackers.shop);
+            let refused = |attack: &Attack, reply: &Reply| refused(door.access, attack, reply);
             let results = all_at(&client, stage, door, &path, &attacks, refused).await;
             failures.extend(results);
             tried += attacks.len();
@@ -188,16 +189,21 @@ async fn all_at(
     outcomes.filter_map(told).collect().await
 }
 
-/// 401 with the platform's problem document.
-fn refused(attack: &Attack, reply: &Reply) -> Result<(), String> {
+/// 401 with the platform's problem document; 400 where there are two credentials and it would have to choose.
+fn refused(access: Access, attack: &Attack, reply: &Reply) -> Result<(), String> {
     if attack.refusal == Refusal::TooLarge && [400, 401, 413, 431].contains(&reply.status) {
         return Ok(());
     }
     let content_type = reply.headers.get("content-type").map(HeaderValue::as_bytes);
-    let right = reply.status == 401
-        && reply.code() == "AUTHENTICATION_REQUIRED"
+    let (status, code) = if attack.disagrees() && access != Access::ControlToken {
+        (400, "CREDENTIALS_CONFLICT")
+    } else {
+        (401, "AUTHENTICATION_REQUIRED")
+    };
+    let right = reply.status == status
+        && reply.code() == code
         && content_type == Some(b"application/problem+json")
-        && reply.headers.contains_key("www-authenticate");
+        && reply.headers.contains_key("www-authenticate") == (status == 401);
     if right { Ok(()) } else { Err(format!("{reply:?}")) }
 }
 

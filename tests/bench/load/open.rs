@@ -9,10 +9,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
-use thread_priority::ThreadPriority;
-use thread_priority::unix::{
-    RealtimeThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
-};
 
 use super::{Dice, Link, Outcome, PATIENCE, Requests, stopped};
 
@@ -27,14 +23,6 @@ pub struct Plan {
     pub seed: u64,
     /// Connections; a request that finds none free waits, and its clock runs.
     pub connections: usize,
-}
-
-/// Lets this thread take a processor as soon as it wants one (`SCHED_RR`, sched(7)), from now on; whether the system allows
-/// it, as it does for root. Visitors have processors of their own: a generator that queues behind the server, or behind
-/// whatever else is measured, puts its own waiting into every latency. What it uses is taken from the server all the same.
-pub fn go_first() -> bool {
-    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
-    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy).is_ok()
 }
 
 /// Sends requests for random codes until `ended` says so, and waits for the last answers.

@@ -130,6 +130,29 @@ async fn checkpoints_that_are_gone_close_the_gate_until_they_are_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn gate_that_looks_while_the_first_checkpoint_is_made_calls_none_lost() {
+    let world = World::new().await;
+    let running = world.sequencer();
+    world.record(Some("acme"), 3).await;
+    world.until_signed().await;
+    running.stop().await;
+    // A look finds nothing outside; when it comes to the database, the first checkpoint is kept and recorded.
+    let elsewhere = world.folder.path().join("elsewhere");
+    std::fs::rename(world.checkpoints(), &elsewhere).unwrap();
+    let between = world.raw().await;
+    between.batch_execute("BEGIN; LOCK TABLE audit_head").await.unwrap();
+    let context = Context::for_tests("gate");
+    let gate = world.gate(&context);
+    let waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'audit_head'::regclass AND NOT granted";
+    until("the gate waits for the database", async || world.number(waiting).await >= 1).await;
+    std::fs::rename(&elsewhere, world.checkpoints()).unwrap();
+    between.batch_execute("COMMIT").await.unwrap();
+    gate.compared().await;
+    gate.check(&mut world.pool.get().await.unwrap()).await.unwrap();
+    context.shutdown.trigger();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn store_outside_that_is_away_closes_the_gate_and_signs_nothing() {
     let world = World::new().await;
     let running = world.sequencer();

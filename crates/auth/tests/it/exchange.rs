@@ -132,6 +132,19 @@ fn sync_token_has_one_scope_a_minute_and_is_never_reused() {
     assert_eq!((caller.tenant().as_str(), caller.subject()), ("acme-print", "service:control-plane"));
     assert_eq!(caller.scopes(), ["jobs:read"]);
     assert!((55..=60).contains(&(one.expires_at().timestamp() - now())));
+    assert!(caller.is_own_call());
+}
+
+#[test]
+fn token_that_was_given_away_is_no_own_call_whoever_it_speaks_for() {
+    let stage = Stage::new();
+    let grant = PreflightGrant::for_sync(&sync_permit("acme-print"), None).unwrap();
+    let given = stage.source().preflight(&grant, Tier::Pro);
+    let caller = stage.verify(given.expose());
+    assert_eq!(caller.subject(), "service:control-plane");
+    assert!(!caller.is_own_call(), "it lives for minutes");
+    let ends_soon = stage.presented("acme-print", &["jobs:read"], 20);
+    assert!(!ends_soon.is_own_call(), "it is a person's");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use diesel_async::AsyncPgConnection;
 use mintmark_audit::{self as audit, AuditEvent, Outcome};
-use mintmark_auth::policy::{Action, OnBrand, OnTenant, Permit, authorize};
+use mintmark_auth::policy::{Action, OnBrand, OnTenant, Permit, Rule, authorize};
 use mintmark_auth::{Principal, Session};
 use mintmark_db::transaction;
 use mintmark_fault::{Chain, Fault, Kind, Result};
@@ -48,6 +48,26 @@ pub async fn note_if_forbidden<A: Action>(
 ) {
     if fault.kind() == Kind::Forbidden {
         note_refusal::<A>(conn, who, resource).await;
+    }
+}
+
+/// The refusal of a use case's own, as whoever asked hears it, with its entry in the audit.
+pub async fn refused<A: Action>(
+    conn: &mut AsyncPgConnection,
+    who: &Principal,
+    fault: Fault,
+    resource: (&'static str, String),
+) -> Fault {
+    note_if_forbidden::<A>(conn, who, &fault, resource).await;
+    match (A::RULE, who) {
+        // The policy has let the key in, and its maker's rights do not suffice: like every 403 of a key this one says what
+        // the route asks for and what the key has.
+        (Rule::Api(scope) | Rule::ApiOrEvidence(scope, _), Principal::ApiKey(caller))
+            if fault.kind() == Kind::Forbidden =>
+        {
+            fault.with("requiredScope", scope.as_str()).with("grantedScopes", json!(caller.scopes()))
+        }
+        _ => fault,
     }
 }
 

@@ -132,9 +132,8 @@ impl Administration {
         if !held.covers(&target) {
             let sentence = "this person has a right that you (or the creator of your key) have not: you cannot act as them";
             let fault = Fault::forbidden("RIGHTS_EXCEEDED", sentence);
-            access::note_if_forbidden::<Impersonate>(&mut conn, who, &fault, ("user", user.to_string()))
-                .await;
-            return Err(fault);
+            let resource = ("user", user.to_string());
+            return Err(access::refused::<Impersonate>(&mut conn, who, fault, resource).await);
         }
         let minted = self.minter.impersonate(user, permit.tenant(), ttl, by);
         transaction("session.impersonate", &mut conn, async |conn: &mut AsyncPgConnection| {
@@ -154,11 +153,10 @@ impl Administration {
         grant: Grant,
         user: UserId,
     ) -> Result<()> {
-        let judgement = assignable(impersonator(who)?.1, grant);
-        if let Err(fault) = &judgement {
-            access::note_if_forbidden::<A>(conn, who, fault, ("user", user.to_string())).await;
+        match assignable(impersonator(who)?.1, grant) {
+            Ok(()) => Ok(()),
+            Err(fault) => Err(access::refused::<A>(conn, who, fault, ("user", user.to_string())).await),
         }
-        judgement
     }
 }
 

@@ -110,6 +110,8 @@ impl ApiKeys {
 
     /// Puts a fresh key in the place of one that is in force. The old key is revoked in the same transaction.
     ///
+    /// The fresh key is the caller's own, whoever made the old one: the caller is who sees it.
+    ///
     /// 403 when the key would have a scope that the old one had not, or that the caller may not grant; 409 for a key that
     /// is revoked or expired.
     pub async fn rotate(&self, who: &Principal, id: ApiKeyId, rotation: Rotation) -> Result<FreshKey> {
@@ -247,6 +249,9 @@ async fn within_rights<A: Action>(
 }
 
 /// What a rotation makes of a key: never more, never longer.
+///
+/// Its maker is whoever rotates: what a key gives and whom it acts as is measured by its maker's rights, and a colleague's are
+/// not handed over with the text of the key.
 fn rotated(old: &ApiKey, rotation: &Rotation, session: &Session) -> Result<NewApiKey> {
     if old.revoked_at.is_some() {
         return Err(Fault::conflict("KEY_REVOKED", "this key is revoked: make a new one"));
@@ -269,7 +274,7 @@ fn rotated(old: &ApiKey, rotation: &Rotation, session: &Session) -> Result<NewAp
         }
         (new, end) => new.or(end),
     };
-    Ok(NewApiKey { creator: old.creator, name: old.name.clone(), scopes, tier, expires_at })
+    Ok(NewApiKey { creator: session.user(), name: old.name.clone(), scopes, tier, expires_at })
 }
 
 fn act<'a, A: Action<On = OnTenant>>(

@@ -71,7 +71,7 @@ pub struct KeyView {
     #[schema(value_type = String, example = "key_01h45ytscbebyvny4gc8cr8ma2")]
     id: ApiKeyId,
     name: String,
-    /// Who made it.
+    /// Who made it, or put it in another's place: the key has no more rights than they have.
     #[schema(value_type = String)]
     created_by: UserId,
     #[schema(value_type = Vec<String>)]
@@ -160,7 +160,8 @@ async fn find(keys: web::Data<ApiKeys>, Caller(who): Caller, id: PathOf<ApiKeyId
     Ok(HttpResponse::Ok().json(KeyView::from(keys.find(&who, id.0).await?)))
 }
 
-/// Puts a fresh key in the place of this one, which is revoked at once.
+/// Puts a fresh key in the place of this one, which is revoked at once. The fresh key is yours, with your rights, also where
+/// a colleague had made the old one.
 #[utoipa::path(
     post, path = "/v1/api-keys/{keyId}/rotate", tag = "api-keys", params(("keyId" = String, Path)),
     request_body = RotationBody, responses((status = 201, body = FreshKeyView)))]

@@ -22,7 +22,7 @@ use super::stored;
 pub struct ApiKey {
     /// Its id, which the key itself names too.
     pub id: ApiKeyId,
-    /// Who made it.
+    /// Who made it, by order or by rotation: with their rights it is used.
     pub creator: UserId,
     /// What people call it.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct ApiKey {
 /// A key to store.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
-    /// Who made it; of a rotated key, who made the first one.
+    /// Who made it, and answers for it: of a rotated key, whoever rotated it, who alone has seen it.
     pub creator: UserId,
     /// What people call it.
     pub name: String,

@@ -222,14 +222,9 @@ async fn live_among(conn: &mut AsyncPgConnection, ids: &[Uuid]) -> Result<Vec<Fo
     // The server keeps one plan for all arrays only where that plan looks no dearer than one made for the array at hand, and
     // of an array that it does not see it expects ten ids (its estimate_array_length). Fewer would be planned anew each time,
     // which takes ten times as long as the look-up; one that comes twice is looked up once.
-    let padded = || ids.iter().chain(ids.iter().cycle().take(EXPECTED_IDS.saturating_sub(ids.len())));
-    match ids {
-        [id] => live_keys().filter(api_key::id.eq(id)).load(conn).await.or_fault(),
-        _ => {
-            let ids: Vec<&Uuid> = padded().collect();
-            live_keys().filter(api_key::id.eq_any(ids)).load(conn).await.or_fault()
-        }
-    }
+    let again = ids.iter().cycle().take(EXPECTED_IDS.saturating_sub(ids.len()));
+    let padded: Vec<&Uuid> = ids.iter().chain(again).collect();
+    live_keys().filter(api_key::id.eq_any(padded)).load(conn).await.or_fault()
 }
 
 // No fragment of SQL here: with one the statement is prepared anew for each request. This runs in no transaction, so `now`

@@ -143,6 +143,57 @@ async fn rotate_keeps_or_narrows_and_ends_the_old_key() {
     assert_eq!(narrowed.body["grantedScopes"], json!(["exports:read"]));
 }
 
+async fn rotated(plane: &Plane, who: &Person, made: &Value) -> Value {
+    let path = format!("/v1/api-keys/{}/rotate", text(made, "id"));
+    plane.as_person(who, "POST", &path, json!({})).await.expect(201)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotate_of_a_colleagues_key_hands_over_none_of_the_colleagues_rights() {
+    let plane = Plane::start().await;
+    // Both administer the tenant; the owner alone has a role for the brand, and the chief is after it.
+    let shop = plane.shop().await;
+    let chief = plane.person(&shop.owner.tenant, true).await;
+    let owners = key(&plane, &shop.owner, &["admin:write"]).await;
+    let loot = rotated(&plane, &chief, &owners).await;
+    let with_loot = async |path: String, body: Value| {
+        plane.send("POST", &path, None, &[("X-API-Key", text(&loot, "key"))], Some(&body)).await
+    };
+    let role = json!({ "role": "owner", "brandId": shop.brand });
+    let given = with_loot(format!("/v1/admin/users/{}/roles", chief.id), role).await;
+    assert_eq!(given.problem(403), "ROLE_NOT_ASSIGNABLE");
+    let acted = with_loot(format!("/v1/admin/users/{}/impersonate", shop.owner.id), json!({})).await;
+    assert_eq!(acted.problem(403), "RIGHTS_EXCEEDED");
+    assert_eq!(loot["createdBy"], chief.id.as_str());
+    let brand = format!("/v1/brands/{}", shop.brand);
+    assert_eq!(plane.get(&chief, &brand).await.status, 403, "the chief has still nothing of the brand");
+
+    let entries = plane.get(&shop.owner, "/v1/admin/audit-entries?action=API_KEY_ROTATED").await.expect(200);
+    let entry = &entries["items"][0];
+    assert_eq!(text(entry, "actor"), format!("user:{}", chief.id));
+    assert_eq!(entry["detail"]["creator"], shop.owner.id.as_str(), "whose it was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rotate_of_the_key_of_a_maker_who_lost_their_rights_gives_those_of_whoever_rotates() {
+    let plane = Plane::start().await;
+    let shop = plane.shop().await;
+    for loss in [json!({ "tenantAdmin": false }), json!({ "disabled": true })] {
+        let maker = plane.person(&shop.owner.tenant, true).await;
+        let made = key(&plane, &maker, &["admin:read"]).await;
+        plane.admin("PATCH", &format!("/api/admin/users/{}", maker.id), loss.clone()).await.expect(200);
+        let powerless = with_key(&plane, text(&made, "key")).await;
+        assert_eq!((powerless.problem(403), &powerless.body["grantedScopes"]), ("FORBIDDEN", &json!([])));
+
+        let fresh = rotated(&plane, &shop.owner, &made).await;
+        assert_eq!((&fresh["createdBy"], &fresh["scopes"]), (&json!(shop.owner.id), &json!(["admin:read"])));
+        with_key(&plane, text(&fresh, "key")).await.expect(200);
+        assert_eq!(with_key(&plane, text(&made, "key")).await.status, 401);
+        let mine = plane.get(&maker, &format!("/v1/api-keys/{}", text(&fresh, "id"))).await;
+        assert!([401, 403].contains(&mine.status), "it is no longer the maker's: {loss}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_reached_by_their_maker_and_by_administrators_alone() {
     let plane = Plane::start().await;
@@ -226,6 +277,23 @@ async fn a_key_is_read_from_either_header_and_never_from_two_that_differ() {
     ask(Some(one), &[("x-api-key", one)]).await.expect(200);
     assert_eq!(ask(Some(one), &[("X-API-Key", two)]).await.problem(400), "CREDENTIALS_CONFLICT");
     assert_eq!(ask(Some(&shop.owner.session), &[("X-API-Key", two)]).await.status, 400);
+    for (bearer, header) in [
+        (None, &[("Authorization", "Basic YTpi"), ("X-API-Key", one)][..]),
+        (Some(one), &[("X-API-Key", "")]),
+        (None, &[("X-API-Key", one), ("X-API-Key", two)]),
+        (Some(one), &[("Authorization", "Basic YTpi")]),
+    ] {
+        let refused = ask(bearer, header).await;
+        assert_eq!(refused.problem(400), "CREDENTIALS_CONFLICT");
+        assert!(!refused.body.to_string().contains("mmk_"), "{:#}", refused.body);
+    }
+    let on_session_route = async |header: &[(&str, &str)]| {
+        plane.send("GET", "/v1/brands", Some(&shop.owner.session), header, None).await
+    };
+    assert_eq!(on_session_route(&[("X-API-Key", one)]).await.problem(400), "CREDENTIALS_CONFLICT");
+    let control = on_session_route(&[("X-API-Key", &plane.control)]).await;
+    assert_eq!(control.problem(400), "CREDENTIALS_CONFLICT", "taken away, and still another one");
+    on_session_route(&[("X-API-Key", &shop.owner.session)]).await.expect(200);
     assert_eq!(ask(None, &[("X-API-Key", &shop.owner.session)]).await.status, 401, "a session is no key");
     assert_eq!(ask(None, &[("X-API-Key", one), ("X-API-Key", one)]).await.status, 401);
     let mistyped = format!("{}{}", &one[..one.len() - 1], if one.ends_with('0') { "1" } else { "0" });

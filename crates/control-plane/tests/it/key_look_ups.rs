@@ -1,4 +1,4 @@
-//! Keys that are looked up alone and together: two statements, one truth; and what is remembered of them.
+//! Keys that are looked up alone and together, and what is remembered of them.
 
 use std::sync::Arc;
 
@@ -124,7 +124,7 @@ struct Plans {
 
 /// A plan takes ten times as long as the look-up itself.
 #[tokio::test(flavor = "multi_thread")]
-async fn find_of_several_at_once_is_not_planned_anew_each_time() {
+async fn find_of_one_key_or_several_at_once_is_not_planned_anew_each_time() {
     let plane = Plane::start().await;
     // In tables of a few rows any plan is cheap.
     plane
@@ -151,6 +151,7 @@ async fn find_of_several_at_once_is_not_planned_anew_each_time() {
     let question = "SELECT sum(generic_plans)::bigint AS kept, sum(custom_plans)::bigint AS anew
                     FROM pg_prepared_statements WHERE statement LIKE 'SELECT \"api_key\"%= ANY(%'";
     for _ in 0..40 {
+        assert!(finder.find(&keys[0], KeyEnvironment::Test).await.unwrap().is_none());
         for found in join_all(keys.iter().map(|key| finder.find(key, KeyEnvironment::Test))).await {
             assert!(found.unwrap().is_none());
         }
@@ -159,5 +160,5 @@ async fn find_of_several_at_once_is_not_planned_anew_each_time() {
     let plans: Plans = diesel::sql_query(question).get_result(&mut conn).await.unwrap();
     // The server always makes the first five anew, to compare.
     assert_eq!(plans.anew, 5, "and {} by the plan that it kept", plans.kept);
-    assert!(plans.kept >= 20, "{}", plans.kept);
+    assert!(plans.kept >= 40, "{}", plans.kept);
 }

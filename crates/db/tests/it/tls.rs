@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 
 use diesel_async::RunQueryDsl as _;
 use mintmark_db::{DbConfig, Pool, connect_raw};
+use mintmark_devstack::authority::Authority;
 use mintmark_devstack::{PostgresOptions, PostgresServer, free_port};
 use mintmark_fault::Fault;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -17,22 +16,6 @@ use crate::Number;
 
 /// The server reads its files again within this.
 const RELOADED_WITHIN: Duration = Duration::from_secs(30);
-
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    file: PathBuf,
-}
-
-impl Authority {
-    fn new(folder: &TempDir, name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let file = folder.path().join(name);
-        std::fs::write(&file, issuer.pem()).unwrap();
-        Self { issuer, file }
-    }
-}
 
 /// A cluster that listens on TCP, without TLS at first.
 struct Cluster {
@@ -55,11 +38,9 @@ impl Cluster {
 
     /// Gives it a certificate for `localhost`.
     async fn encrypt(&self, authority: &Authority) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &authority.issuer).unwrap();
-        let certificate = self.give("server.pem", &certificate.pem());
-        let key = self.give("server.key", &key.serialize_pem());
+        let issued = authority.issue("localhost").unwrap();
+        let certificate = self.give("server.pem", &issued.chain);
+        let key = self.give("server.key", &issued.key);
         let plain = connect_raw(&DbConfig::new(self.url("localhost", "disable")), &Handle::current()).await;
         let plain = plain.unwrap();
         for setting in [
@@ -90,7 +71,7 @@ impl Cluster {
 
 /// Whether a connection came about, and was encrypted: by both drivers, which must agree.
 async fn encrypted(url: String, authority: Option<&Authority>) -> Result<bool, Fault> {
-    let config = DbConfig { ca_file: authority.map(|it| it.file.clone()), ..DbConfig::new(url) };
+    let config = DbConfig { ca_file: authority.map(|it| it.file().to_owned()), ..DbConfig::new(url) };
     let mine = "SELECT count(*) AS n FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
     let raw = match connect_raw(&config, &Handle::current()).await {
         Ok(client) => Ok(client.query_one(mine, &[]).await.unwrap().get::<_, i64>(0)),
@@ -108,7 +89,7 @@ async fn encrypted(url: String, authority: Option<&Authority>) -> Result<bool, F
 #[tokio::test(flavor = "multi_thread")]
 async fn connect_believes_the_configured_authority_and_the_name_in_the_certificate() {
     let folder = tempfile::tempdir().unwrap();
-    let (ours, another) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "another.pem"));
+    let [ours, another] = ["ours", "another"].map(|name| Authority::new(folder.path(), name).unwrap());
     let cluster = Cluster::start();
     let away = |tried: Result<bool, Fault>| tried.unwrap_err().code().to_owned();
 

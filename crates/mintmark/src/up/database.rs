@@ -86,6 +86,11 @@ impl Databases {
         self.server.is_running()
     }
 
+    /// Where the cluster's server says what happens to it.
+    pub fn log(&self) -> &Path {
+        self.server.log()
+    }
+
     /// Writes `postgres.env` (mode 0600): what psql, pg_dump and pg_restore want to know.
     fn write_down(&self, home: &Home) -> Result<(), Failure> {
         let text = format!(

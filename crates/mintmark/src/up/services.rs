@@ -32,6 +32,21 @@ pub struct Servers<'a> {
     pub redis: &'a RedisServer,
 }
 
+impl Servers<'_> {
+    /// What to say when one of them has ended.
+    fn ended(&self) -> Option<Failure> {
+        if !self.databases.is_running() {
+            return Some(Failure::new(format!(
+                "Postgres ended by itself, and nothing works without it: start the platform again; its log says why: {}",
+                self.databases.log().display()
+            )));
+        }
+        // Its log went with it.
+        let sentence = "Redis ended by itself, and nothing works without it: start the platform again";
+        (!self.redis.is_running()).then(|| Failure::new(sentence))
+    }
+}
+
 /// The running services, in the order in which they were started.
 pub struct Services {
     running: Vec<Running>,
@@ -87,13 +102,8 @@ impl Services {
         let mut tick = tokio::time::interval(LOOK_EVERY);
         loop {
             tick.tick().await;
-            let Servers { databases, redis } = ground.servers;
-            for (name, runs) in [("Postgres", databases.is_running()), ("Redis", redis.is_running())] {
-                if !runs {
-                    return Failure::new(format!(
-                        "{name} ended by itself, and nothing works without it: start the platform again"
-                    ));
-                }
+            if let Some(failure) = ground.servers.ended() {
+                return failure;
             }
             for running in &mut self.running {
                 let Some(status) = running.process.ended() else { continue };

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mintmark_devstack::authority::Authority;
 use mintmark_ids::ServiceName;
 use mintmark_service::tls::ZONE;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 
 use crate::failure::Failure;
 use crate::home::{Home, write_private};
@@ -33,29 +33,18 @@ impl Certificates {
     }
 
     fn make_in(folder: &Path) -> Result<Self, Failure> {
-        let failed = |error: rcgen::Error| Failure::new(format!("a certificate cannot be made: {error}"));
-        let mut params = CertificateParams::new(Vec::new()).map_err(failed)?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "Mintmark of this machine");
-        let issuer =
-            CertifiedIssuer::self_signed(params, KeyPair::generate().map_err(failed)?).map_err(failed)?;
-        let authority = folder.join("authority.pem");
-        write_private(&authority, issuer.pem())?;
+        let authority = Authority::new(folder, "authority")?;
         let mut files = BTreeMap::new();
         for service in ServiceName::ALL {
             let name = service.as_str();
-            let key = KeyPair::generate().map_err(failed)?;
-            let mut params = CertificateParams::new(vec![format!("{name}.{ZONE}")]).map_err(failed)?;
-            params.distinguished_name = DistinguishedName::new();
-            params.distinguished_name.push(DnType::CommonName, name);
-            let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
+            let issued = authority.issue(&format!("{name}.{ZONE}"))?;
             let (chain, secret) =
                 (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key.pem")));
-            write_private(&chain, certificate.pem())?;
-            write_private(&secret, key.serialize_pem())?;
+            write_private(&chain, issued.chain)?;
+            write_private(&secret, issued.key)?;
             files.insert(name, (chain, secret));
         }
-        Ok(Self { authority, files })
+        Ok(Self { authority: authority.file().to_owned(), files })
     }
 
     /// Gives a service its certificate, and has it speak TLS to the others.

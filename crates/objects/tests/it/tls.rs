@@ -1,15 +1,15 @@
 //! TLS to the object store: whom a service believes, by `S3_CA_FILE`.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use mintmark_devstack::s3::{S3Certificate, S3Server};
+use mintmark_devstack::authority::Authority;
+use mintmark_devstack::s3::S3Server;
 use mintmark_fault::{Fault, Kind};
 use mintmark_objects::{Intake, IntakeConfig, Store, StoreConfig, Target};
 use mintmark_service::config::Reader;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
@@ -21,41 +21,20 @@ const SYSTEM: &str = "SSL_CERT_FILE";
 /// What that copy says when it has tried all that it should.
 const DONE: &str = "the copy has tried it";
 
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    file: PathBuf,
+/// Two authorities in a folder.
+fn authorities(folder: &TempDir) -> [Authority; 2] {
+    ["ours", "another"].map(|name| Authority::new(folder.path(), name).unwrap())
 }
 
-impl Authority {
-    fn new(folder: &TempDir, name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let file = folder.path().join(name);
-        std::fs::write(&file, issuer.pem()).unwrap();
-        Self { issuer, file }
-    }
-
-    /// A server for `localhost`, with a bucket.
-    async fn server(&self) -> S3Server {
-        let key = KeyPair::generate().unwrap();
-        let host = "localhost".to_owned();
-        let params = CertificateParams::new(vec![host.clone()]).unwrap();
-        let chain = params.signed_by(&key, &self.issuer).unwrap().pem();
-        let certificate =
-            S3Certificate { host, chain, key: key.serialize_pem(), authority: self.issuer.pem() };
-        let server = S3Server::start_with_tls(&certificate).await.unwrap();
-        server.make_bucket(BUCKET).unwrap();
-        server
-    }
-
-    fn path(&self) -> &str {
-        self.file.to_str().unwrap()
-    }
+/// A server for `localhost` with a certificate of this authority, and with a bucket.
+async fn server_of(authority: &Authority) -> S3Server {
+    let server = S3Server::start_with_tls(&authority.object_store().unwrap()).await.unwrap();
+    server.make_bucket(BUCKET).unwrap();
+    server
 }
 
 /// The variables of a service in production.
-fn variables(server: &S3Server, endpoint: &str, authority: Option<&str>) -> Vec<(&'static str, String)> {
+fn variables(server: &S3Server, endpoint: &str, authority: Option<&Path>) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("EXPORT_STORE_URL", format!("s3://{BUCKET}/of/tests")),
         (
@@ -65,7 +44,7 @@ fn variables(server: &S3Server, endpoint: &str, authority: Option<&str>) -> Vec<
     ];
     variables.extend(server.variables());
     variables.push(("S3_ENDPOINT", endpoint.to_owned()));
-    variables.extend(authority.map(|file| ("S3_CA_FILE", file.to_owned())));
+    variables.extend(authority.map(|file| ("S3_CA_FILE", file.display().to_string())));
     variables
 }
 
@@ -122,31 +101,31 @@ async fn use_everything(store: &Store, variables: &[(&'static str, String)]) {
 #[tokio::test]
 async fn bucket_over_tls_believes_the_authorities_of_the_file_and_the_name_in_the_certificate() {
     let folder = tempfile::tempdir().unwrap();
-    let (ours, another) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "another.pem"));
-    let server = ours.server().await;
+    let [ours, another] = authorities(&folder);
+    let server = server_of(&ours).await;
     let endpoint = server.endpoint();
 
-    let trusting = variables(&server, endpoint, Some(ours.path()));
+    let trusting = variables(&server, endpoint, Some(ours.file()));
     use_everything(&open(&trusting), &trusting).await;
     // While one authority follows another the file has both.
     let both = folder.path().join("both.pem");
-    std::fs::write(&both, format!("{}{}", another.issuer.pem(), ours.issuer.pem())).unwrap();
-    let trusting = variables(&server, endpoint, both.to_str());
+    std::fs::write(&both, format!("{}{}", another.pem(), ours.pem())).unwrap();
+    let trusting = variables(&server, endpoint, Some(&both));
     use_everything(&open(&trusting), &trusting).await;
 
     let refused =
         async |endpoint: &str, authority| refusal(&open(&variables(&server, endpoint, authority))).await;
-    refused(endpoint, Some(another.path())).await;
+    refused(endpoint, Some(another.file())).await;
     refused(endpoint, None).await;
     let by_address = endpoint.replace("localhost", "127.0.0.1");
-    refused(&by_address, Some(ours.path())).await;
+    refused(&by_address, Some(ours.file())).await;
     let plain = endpoint.replace("https://", "http://");
-    refused(&plain, Some(ours.path())).await;
+    refused(&plain, Some(ours.file())).await;
 }
 
 #[tokio::test]
 async fn authorities_of_the_system_count_only_where_no_file_is_named() {
-    if std::env::var_os(SYSTEM).is_some_and(|file| std::path::Path::new(&file).ends_with("ours.pem")) {
+    if std::env::var_os(SYSTEM).is_some_and(|file| Path::new(&file).ends_with("ours.pem")) {
         let given = |name: &'static str| (name, std::env::var(name).unwrap());
         let mut variables = ["EXPORT_STORE_URL", "S3_ENDPOINT", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"]
             .map(given)
@@ -158,13 +137,13 @@ async fn authorities_of_the_system_count_only_where_no_file_is_named() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (ours, another) = (Authority::new(&folder, "ours.pem"), Authority::new(&folder, "another.pem"));
-    let server = ours.server().await;
-    let variables = variables(&server, server.endpoint(), Some(another.path()));
+    let [ours, another] = authorities(&folder);
+    let server = server_of(&ours).await;
+    let variables = variables(&server, server.endpoint(), Some(another.file()));
     let copy = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "tls::authorities_of_the_system_count_only_where_no_file_is_named", "--nocapture"])
         .env_clear()
-        .env(SYSTEM, ours.path())
+        .env(SYSTEM, ours.file())
         .envs(variables)
         .output()
         .await

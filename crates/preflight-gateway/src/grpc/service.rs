@@ -46,6 +46,9 @@ impl PreflightRpc {
         Rpc { path: "/mintmark.preflight.v1.PreflightService/ListChangedJobs", scope: scope::PREFLIGHT_READ },
     ];
 
+    /// By what the control plane takes jobs over: work of its own, which counts for no tenant.
+    pub const OWN_WORK: [&str; 1] = ["/mintmark.preflight.v1.PreflightService/ListChangedJobs"];
+
     /// The tonic service.
     pub fn server(jobs: Jobs, policies: Policies) -> PreflightServiceServer<Self> {
         PreflightServiceServer::new(PreflightRpc { jobs, policies })

@@ -3,8 +3,8 @@
 use mintmark_rpc::client::{self, Decision, LimitKey, LimitRequest, Ratelimit};
 use mintmark_web::{BoxFuture, Budget, Charge, Key, Limiter, Owner, Verdict};
 
-/// What all routes of this service share a budget under.
-const NAMESPACE: &str = "preflight-gateway";
+/// What all routes of this service share a budget under, and the methods of its gRPC edge with them.
+pub const NAMESPACE: &str = "preflight-gateway";
 /// What fetching files by signed URLs is counted under.
 const DOWNLOADS: &str = "preflight-gateway-downloads";
 

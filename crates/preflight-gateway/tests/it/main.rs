@@ -8,6 +8,7 @@ mod documents;
 mod hostile;
 mod jobs;
 mod limits;
+mod limits_rpc;
 mod metrics;
 mod policies;
 mod rpc;

@@ -1,6 +1,7 @@
 //! Incoming connections, in the clear or over TLS.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,7 +26,16 @@ const HANDSHAKES: usize = 64;
 /// After the system refused to accept, for want of descriptors perhaps.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Whose connection a request came on. In the request's extensions where the connection is over TLS.
+/// The connection that a request came on. In the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    /// Where it comes from, as far as the system knows.
+    pub(crate) address: Option<IpAddr>,
+    /// Whose it is, where it is over TLS.
+    pub(crate) peer: Option<Peer>,
+}
+
+/// Whose connection a request came on.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer(Arc<Shown>);
 
@@ -58,13 +68,14 @@ pub(crate) enum Stream {
 }
 
 impl Connected for Stream {
-    type ConnectInfo = Option<Peer>;
+    type ConnectInfo = Connection;
 
-    fn connect_info(&self) -> Option<Peer> {
-        match self {
-            Stream::Plain(_) => None,
-            Stream::Secure(_, peer) => Some(peer.clone()),
-        }
+    fn connect_info(&self) -> Connection {
+        let (stream, peer) = match self {
+            Stream::Plain(stream) => (stream, None),
+            Stream::Secure(stream, peer) => (stream.get_ref().0, Some(peer.clone())),
+        };
+        Connection { address: stream.peer_addr().ok().map(|peer| peer.ip()), peer }
     }
 }
 

@@ -8,6 +8,7 @@ mod control_plane;
 mod directory;
 mod edge;
 mod going_away;
+mod limits;
 mod open_methods;
 mod replicas;
 mod tls;

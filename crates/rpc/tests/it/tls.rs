@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use mintmark_devstack::authority;
 use mintmark_fault::Kind;
 use mintmark_rpc::Target;
 use mintmark_rpc::client::Directory;
 use mintmark_service::Context;
 use mintmark_service::tls::{Tls, TlsFiles, ZONE};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -15,16 +15,14 @@ use crate::edge::{Edge, product, tenant};
 
 /// An authority with a folder for what it makes.
 pub struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
+    issuer: authority::Authority,
     folder: tempfile::TempDir,
 }
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer, folder: tempfile::tempdir().unwrap() }
+        let folder = tempfile::tempdir().unwrap();
+        Self { issuer: authority::Authority::new(folder.path(), "authority").unwrap(), folder }
     }
 
     /// Files of a service: its certificate, key, and whom it trusts.
@@ -35,11 +33,9 @@ impl Authority {
     fn write(&self, folder: &Path, service: &str) -> TlsFiles {
         let at = |what: &str| folder.join(format!("{service}.{what}.pem"));
         let files = TlsFiles { certificate: at("cert"), key: at("key"), authority: at("ca") };
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![format!("{service}.{ZONE}")]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        std::fs::write(&files.certificate, certificate.pem()).unwrap();
-        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        let issued = self.issuer.issue(&format!("{service}.{ZONE}")).unwrap();
+        std::fs::write(&files.certificate, issued.chain).unwrap();
+        std::fs::write(&files.key, issued.key).unwrap();
         std::fs::write(&files.authority, self.issuer.pem()).unwrap();
         files
     }

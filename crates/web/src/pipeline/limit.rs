@@ -10,11 +10,10 @@ use mintmark_auth::{Principal, Tier};
 use mintmark_fault::Fault;
 use mintmark_ids::TenantId;
 use mintmark_service::limit::{
-    KeyLabel, LimitMetrics, Quota, RateLimitFields, RejectReason, Stranger, over_limit, uncountable,
+    Quota, RateLimitFields, RejectReason, Stranger, Unverified, over_limit, uncountable,
 };
 use mintmark_service::network::{Network, visitor_address};
 
-use super::unverified::Unverified;
 use crate::limit::{Budget, Charge, Key, Limit, Limiter, Limits, Owner, Verdict};
 
 /// Whoever is nobody has the least.
@@ -28,7 +27,6 @@ pub(crate) struct Counting {
     limiter: Arc<dyn Limiter>,
     unverified: Unverified,
     trusted_proxies: Vec<Network>,
-    metrics: LimitMetrics,
 }
 
 /// What the gate made of a request: somebody, nobody in particular (the row asks for no credential), or a refusal.
@@ -59,10 +57,8 @@ impl Counting {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limiter: limits.limiter,
-            unverified: Unverified::new(limits.unverified, limits.window),
+            unverified: limits.unverified,
             trusted_proxies: limits.trusted_proxies,
-            // What is counted here has no API key.
-            metrics: LimitMetrics::new(0),
         }
     }
 
@@ -78,7 +74,7 @@ impl Counting {
             (Ok(Some(principal)), presented, _) => verified(principal, presented.unwrap_or_else(network)),
             (Err(_), Some(credential), _) => match self.unverified.charge(&network()) {
                 Ok(()) => nobody(credential),
-                Err(full) => return self.refused_here(full),
+                Err(full) => return refused_here(full),
             },
             (Ok(None), _, Some((tenant, url))) => {
                 budget = Budget::Downloads;
@@ -106,14 +102,12 @@ impl Counting {
         let forwarded: Vec<&str> = lines.collect();
         visitor_address(peer, &forwarded, &self.trusted_proxies)
     }
+}
 
-    /// The network's own budget is used up: nobody else is asked.
-    fn refused_here(&self, full: Quota) -> Charged {
-        let reason = RejectReason::KeyLimit;
-        self.metrics.rejected(NOBODYS.as_str(), KeyLabel::None, reason);
-        let full = [full];
-        Charged::of(Err(over_limit(reason, &full)), &full)
-    }
+/// The network's own budget is used up: nobody else is asked.
+fn refused_here(full: Quota) -> Charged {
+    let full = [full];
+    Charged::of(Err(over_limit(RejectReason::KeyLimit, &full)), &full)
 }
 
 impl Charged {

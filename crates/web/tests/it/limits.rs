@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mintmark_auth::Tier;
 use mintmark_ids::TenantId;
-use mintmark_service::limit::{Bucket, LimitAnswer, RejectReason, Stranger};
+use mintmark_service::limit::{Bucket, LimitAnswer, RejectReason, Stranger, Unverified};
 use mintmark_service::telemetry::metrics_text;
 use mintmark_web::{
     Access, BoxFuture, Budget, Charge, Key, Limit, Limiter, Limits, Owner, Route, Verdict, no_content,
@@ -56,8 +56,7 @@ fn answer(refused: &[Bucket]) -> LimitAnswer {
 async fn start(limiter: &Arc<Fake>, unverified: u64) -> TestEdge {
     let limits = Limits {
         limiter: limiter.clone(),
-        unverified,
-        window: Duration::from_secs(3_600),
+        unverified: Unverified::new(unverified, Duration::from_secs(3_600)),
         trusted_proxies: vec!["127.0.0.0/8".parse().unwrap()],
     };
     TestEdge::start_with(|edge| edge.limits(limits)).await
@@ -150,6 +149,24 @@ async fn request_is_charged_to_whoever_was_verified() {
     let unread = Charge { passes_uncounted: true, ..nobody(network("203.0.113.7")) };
     assert_eq!(fake.last(), unread, "what nobody could read, by its network");
 
+    // Two that differ are one that did not verify, whatever each is worth.
+    let asked = || from(&edge, "/v1/session", "203.0.113.7");
+    for (request, name) in [
+        (asked().bearer_auth("one").header("x-api-key", "other"), Stranger::of_credential("one")),
+        (
+            asked().header("authorization", "Basic YTpi").header("x-api-key", "key"),
+            Stranger::of_credential("key"),
+        ),
+        (asked().bearer_auth("one").header("x-api-key", ""), Stranger::of_credential("one")),
+        (asked().bearer_auth("one").bearer_auth("other"), network("203.0.113.7")),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 400);
+        let problem: Value = response.json().await.unwrap();
+        assert_eq!(problem["code"], "CREDENTIALS_CONFLICT");
+        assert_eq!(fake.last(), nobody(name));
+    }
+
     for (lines, name) in [
         (&["203.0.113.7"][..], "203.0.113.0"),
         (&["198.51.100.1, 203.0.113.9"], "203.0.113.0"),
@@ -173,8 +190,7 @@ async fn a_signed_url_that_verified_is_charged_to_its_tenant_apart_and_any_other
     let fake = Fake::new(Verdict::Passes(None));
     let limits = Limits {
         limiter: fake.clone(),
-        unverified: 1,
-        window: Duration::from_secs(60),
+        unverified: Unverified::new(1, Duration::from_secs(60)),
         trusted_proxies: Vec::new(),
     };
     let verify = |request: &actix_web::HttpRequest| {
@@ -246,8 +262,7 @@ async fn rows_say_what_an_outage_may_take_away() {
     let fake = Fake::new(Verdict::Passes(None));
     let limits = Limits {
         limiter: fake.clone(),
-        unverified: 1,
-        window: Duration::from_secs(60),
+        unverified: Unverified::new(1, Duration::from_secs(60)),
         trusted_proxies: Vec::new(),
     };
     let edge = TestEdge::start_of(rows(), |edge| edge.limits(limits)).await;

@@ -4,6 +4,7 @@
 
 mod edge;
 mod gate;
+mod held;
 mod lifecycle;
 mod limits;
 mod requests;

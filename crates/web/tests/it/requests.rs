@@ -53,7 +53,9 @@ async fn post_without_credentials_is_401_before_the_body_is_judged() {
         post(&edge, "not json").bearer_auth("mmct_wrong"),
         post(&edge, "{}").header("authorization", "Basic YTpi"),
         post(&edge, "{}").bearer_auth(&edge.token).bearer_auth(&edge.token),
+        post(&edge, "not json").bearer_auth("mmct_wrong").header("x-api-key", "mmk_wrong"),
         Client::new().get(edge.url("/v1/session")).bearer_auth(&edge.token),
+        Client::new().get(edge.url("/v1/session")).header("x-api-key", "mmk_wrong"),
     ] {
         let answer = send(request).await;
         assert_eq!(answer.code(), (401, "AUTHENTICATION_REQUIRED"));
