@@ -1,7 +1,7 @@
 //! The counters in Redis: the only place that speaks to it.
 //!
 //! A decision charges any number of counters, all or none. Alone and behind sentinels that is one script and one round
-//! trip (`script.rs`); on a cluster, where each counter may lie on another node, it is one call a counter with a refund
+//! trip, also for several decisions (`script.rs`); on a cluster, where each counter may lie on another node, it is one call a counter with a refund
 //! (`slots.rs`). `link.rs` keeps the connection, and knows when there is none.
 
 mod config;
@@ -16,8 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use mintmark_fault::Chain;
 use mintmark_service::{Context, StartError, telemetry};
+use redis::RedisResult;
 
 pub use config::{RedisConfig, Topology};
 pub use counter::{Counter, RedisTime, Verdict};
@@ -25,7 +27,7 @@ pub use link::Away;
 
 use connect::Connection;
 use failing::Failing;
-use link::Link;
+use link::{Link, Live};
 use slots::Slots;
 
 /// The counters. Cheap to clone.
@@ -80,31 +82,58 @@ impl Counters {
     /// Redis is away, did not answer within the budget, or refused. A decision that was cut off by the budget may
     /// still be charged: that costs a caller at most one request, and never admits one.
     pub async fn decide(&self, counters: &[Counter]) -> Result<Verdict, Away> {
-        let Some(live) = self.0.link.live() else { return Err(Away::Down) };
+        let verdict = self.decide_each(counters, counters.len()).await.pop();
+        verdict.unwrap_or_else(|| Err(Away::Refused(script::unexpected())))
+    }
+
+    /// The same for several decisions of so many counters `each`, made in turn: an answer for each.
+    pub async fn decide_each(&self, counters: &[Counter], each: usize) -> Vec<Result<Verdict, Away>> {
+        let decisions = counters.chunks(each.max(1));
+        let all = |away: Away| vec![Err(away); decisions.len()];
+        let Some(live) = self.0.link.live() else { return all(Away::Down) };
         let asked_at = Instant::now();
-        let decision = async {
-            match live.connection() {
-                Connection::One(connection) => {
-                    script::decide(&mut connection.clone(), counters, asked_at).await
-                }
-                Connection::Cluster(connection) => {
-                    self.0.slots.decide(&mut connection.clone(), counters, asked_at).await
+        match live.connection() {
+            Connection::One(connection) => {
+                let mut connection = connection.clone();
+                let asking = script::decide(&mut connection, counters, each, asked_at);
+                match self.0.within_budget(&live, asking).await {
+                    Ok(verdicts) => verdicts.into_iter().map(Ok).collect(),
+                    Err(away) => all(away),
                 }
             }
-        };
-        match tokio::time::timeout(self.0.budget, decision).await {
-            Ok(Ok(verdict)) => {
-                live.answered();
-                self.0.counted(verdict.admitted);
-                Ok(verdict)
+            // One node of many may be gone: each decision has its own end.
+            Connection::Cluster(connection) => {
+                join_all(decisions.map(async |counters| {
+                    let mut connection = connection.clone();
+                    let asking = async {
+                        let verdict = self.0.slots.decide(&mut connection, counters, asked_at).await;
+                        verdict.map(|verdict| [verdict])
+                    };
+                    self.0.within_budget(&live, asking).await.map(|[verdict]| verdict)
+                }))
+                .await
             }
-            Ok(Err(error)) => Err(self.0.failed(self.0.link.refused(&live, error))),
-            Err(_elapsed) => Err(self.0.failed(self.0.link.timed_out(&live))),
         }
     }
 }
 
 impl Inner {
+    async fn within_budget<V: AsRef<[Verdict]>>(
+        &self,
+        live: &Arc<Live>,
+        asking: impl Future<Output = RedisResult<V>>,
+    ) -> Result<V, Away> {
+        match tokio::time::timeout(self.budget, asking).await {
+            Ok(Ok(verdicts)) => {
+                live.answered();
+                self.counted(verdicts.as_ref().iter().any(|verdict| verdict.admitted));
+                Ok(verdicts)
+            }
+            Ok(Err(error)) => Err(self.failed(self.link.refused(live, error))),
+            Err(_elapsed) => Err(self.failed(self.link.timed_out(live))),
+        }
+    }
+
     fn is_up(&self) -> bool {
         self.link.is_up() && !self.failing.is_so()
     }

@@ -52,6 +52,14 @@ pub struct Charge {
     pub passes_uncounted: bool,
 }
 
+/// A request, and the right to ask about it.
+pub struct Asked {
+    /// What it charges.
+    pub charge: Charge,
+    /// That whoever asks may charge that owner.
+    pub permit: Permit<CheckRateLimit>,
+}
+
 /// What became of a request that need not be refused for want of Redis.
 #[derive(Debug)]
 pub enum Judgement {
@@ -91,38 +99,66 @@ impl Limiter {
         &self.0.limits
     }
 
-    /// Charges a request to both buckets, or refuses it and charges neither.
+    /// Charges each request to both of its buckets, or refuses it and charges neither. They are judged in turn, and Redis is
+    /// asked once for all of which it has to be asked: an answer for each, in order.
     ///
     /// # Errors
     /// 503 `RATE_LIMIT_UNAVAILABLE` when Redis is away and the mode is closed.
-    pub async fn check(&self, _permit: &Permit<CheckRateLimit>, charge: &Charge) -> Result<Judgement> {
+    pub async fn check(&self, asked: &[Asked]) -> Vec<Result<Judgement>> {
         let inner = &*self.0;
         if !inner.enabled {
-            inner.outcomes.count(Outcome::Off);
-            return Ok(Judgement::Off);
+            let off = |_: &Asked| {
+                inner.outcomes.count(Outcome::Off);
+                Ok(Judgement::Off)
+            };
+            return asked.iter().map(off).collect();
         }
-        let buckets = Buckets::of(charge);
-        let limit = inner.limits.of(charge.tier);
-        if let Some(answer) = inner.refused_from_memory(&buckets, limit, charge) {
-            inner.outcomes.count(Outcome::RefusedFromMemory);
-            inner.rejected(charge, answer.reason);
-            return Ok(Judgement::Judged(answer));
+        let window_secs = inner.limits.window.as_secs();
+        // Of each: its buckets, and the answer where it is known.
+        let mut known = Vec::with_capacity(asked.len());
+        let mut counters = Vec::with_capacity(asked.len() * Buckets::EACH);
+        for Asked { charge, .. } in asked {
+            let buckets = Buckets::of(charge);
+            let limit = inner.limits.of(charge.tier);
+            let answer = inner.refused_from_memory(&buckets, limit, charge);
+            if answer.is_none() {
+                let counter = |name: &str| Counter {
+                    name: name.to_owned(),
+                    window_secs,
+                    limit: Some(limit),
+                    cost: charge.cost,
+                };
+                counters.extend([counter(&buckets.tenant), counter(&buckets.key)]);
+            }
+            known.push((buckets, answer));
         }
-        let window = inner.limits.window.as_secs();
-        let counter = |name: &str| Counter {
-            name: name.to_owned(),
-            window_secs: window,
-            limit: Some(limit),
-            cost: charge.cost,
+        let mut decided = match counters.as_slice() {
+            [] => Vec::new(),
+            counters => inner.counters.decide_each(counters, Buckets::EACH).await,
+        }
+        .into_iter();
+        let judge = |(Asked { charge, .. }, (buckets, known)): (&Asked, (Buckets, Option<LimitAnswer>))| {
+            if let Some(answer) = known {
+                inner.outcomes.count(Outcome::RefusedFromMemory);
+                inner.rejected(charge, answer.reason);
+                return Ok(Judgement::Judged(answer));
+            }
+            match decided.next().unwrap_or(Err(Away::Down)) {
+                Ok(verdict) => {
+                    let limit = inner.limits.of(charge.tier);
+                    Ok(Judgement::Judged(inner.judged(&buckets, limit, charge, &verdict)))
+                }
+                Err(away) => inner.nobody_counts(charge, away),
+            }
         };
-        match inner.counters.decide(&[counter(&buckets.tenant), counter(&buckets.key)]).await {
-            Ok(verdict) => Ok(Judgement::Judged(inner.judged(&buckets, limit, charge, &verdict))),
-            Err(away) => inner.nobody_counts(charge, away),
-        }
+        asked.iter().zip(known).map(judge).collect()
     }
 }
 
 impl Buckets {
+    /// The tenant's and the key's.
+    const EACH: usize = 2;
+
     fn of(charge: &Charge) -> Self {
         Self {
             tenant: format!("ratelimit:{}:tenant:{}", charge.namespace, charge.owner),

@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use futures::future::{join, join_all};
 use mintmark_auth::action::CheckRateLimit;
 use mintmark_auth::{OnTenant, Permit, Principal, Tier, authorize, scope};
 use mintmark_fault::{Chain, Fault};
@@ -12,7 +11,7 @@ use mintmark_wire::ratelimit::v1::ratelimit_service_server::{RatelimitService, R
 use mintmark_wire::ratelimit::v1::{self as wire, CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
 
-use crate::app::limiter::{Charge, Judgement, Limiter};
+use crate::app::limiter::{Asked, Charge, Judgement, Limiter};
 use crate::app::names::{Name, Namespace, Owner};
 
 /// The most that one request may cost.
@@ -43,44 +42,28 @@ impl RatelimitService for RatelimitRpc {
         let who = caller(&request)?;
         let mut message = request.into_inner();
         let also = mem::take(&mut message.also);
-        let asked = Asked::read(&who, message).map_err(status)?;
         if also.is_empty() {
-            return Ok(Response::new(self.judge(&asked).await.map_err(status)?));
+            let judged = self.judge(&[read(&who, message).map_err(status)?]).await.pop();
+            return Ok(Response::new(judged.unwrap_or_else(|| Err(unanswered())).map_err(status)?));
         }
         if also.len() > TOGETHER || also.iter().any(|message| !message.also.is_empty()) {
             let sentence = "a request may come with 64 others, and those with none";
             return Err(status(Fault::invalid("TOO_MANY_REQUESTS", "also", sentence)));
         }
         // All of them are read before one is charged.
-        let also: Result<Vec<Asked>, Fault> =
-            also.into_iter().map(|message| Asked::read(&who, message)).collect();
-        let also = also.map_err(status)?;
-        // What they ask Redis goes together on its connection.
-        let (first, also) =
-            join(self.answer(&asked), join_all(also.iter().map(|asked| self.answer(asked)))).await;
-        Ok(Response::new(CheckResponse { also, ..first }))
-    }
-}
-
-/// A request that is well formed, and may be asked about.
-struct Asked {
-    charge: Charge,
-    permit: Permit<CheckRateLimit>,
-}
-
-impl Asked {
-    fn read(who: &Principal, message: CheckRequest) -> Result<Self, Fault> {
-        let charge = charge(message)?;
-        let permit = permit(who, &charge.owner)?;
-        Ok(Self { charge, permit })
+        let asked: Result<Vec<Asked>, Fault> =
+            [message].into_iter().chain(also).map(|message| read(&who, message)).collect();
+        let judged = self.judge(&asked.map_err(status)?).await;
+        let mut answers = judged.into_iter().map(answered);
+        let first = answers.next().ok_or_else(|| status(unanswered()))?;
+        Ok(Response::new(CheckResponse { also: answers.collect(), ..first }))
     }
 }
 
 impl RatelimitRpc {
-    async fn judge(&self, asked: &Asked) -> Result<CheckResponse, Fault> {
-        let judgement = self.limiter.check(&asked.permit, &asked.charge).await?;
+    async fn judge(&self, asked: &[Asked]) -> Vec<Result<CheckResponse, Fault>> {
         let limits = self.limiter.limits();
-        let uncounted = |reason: wire::Reason| {
+        let uncounted = |asked: &Asked, reason: wire::Reason| {
             let limit = limits.of(asked.charge.tier);
             CheckResponse {
                 allowed: true,
@@ -92,20 +75,34 @@ impl RatelimitRpc {
                 ..CheckResponse::default()
             }
         };
-        Ok(match judgement {
-            Judgement::Judged(answer) => judged(&answer),
-            Judgement::PassedOpen => uncounted(wire::Reason::RedisUnavailable),
-            Judgement::Off => uncounted(wire::Reason::Disabled),
-        })
+        let told = |(asked, judgement): (&Asked, Result<Judgement, Fault>)| {
+            Ok(match judgement? {
+                Judgement::Judged(answer) => judged(&answer),
+                Judgement::PassedOpen => uncounted(asked, wire::Reason::RedisUnavailable),
+                Judgement::Off => uncounted(asked, wire::Reason::Disabled),
+            })
+        };
+        asked.iter().zip(self.limiter.check(asked).await).map(told).collect()
     }
+}
 
-    /// The same for one of several, where a failure is an answer.
-    async fn answer(&self, asked: &Asked) -> CheckResponse {
-        self.judge(asked).await.unwrap_or_else(|fault| {
-            tracing::debug!(error = %Chain(&fault), "a request could not be counted");
-            CheckResponse { reason: wire::Reason::RedisUnavailable.into(), ..CheckResponse::default() }
-        })
-    }
+/// Of several, a failure is an answer.
+fn answered(judged: Result<CheckResponse, Fault>) -> CheckResponse {
+    judged.unwrap_or_else(|fault| {
+        tracing::debug!(error = %Chain(&fault), "a request could not be counted");
+        CheckResponse { reason: wire::Reason::RedisUnavailable.into(), ..CheckResponse::default() }
+    })
+}
+
+fn unanswered() -> Fault {
+    Fault::internal("the limiter gave no answer for a request")
+}
+
+/// A request that is well formed, and may be asked about.
+fn read(who: &Principal, message: CheckRequest) -> Result<Asked, Fault> {
+    let charge = charge(message)?;
+    let permit = permit(who, &charge.owner)?;
+    Ok(Asked { charge, permit })
 }
 
 /// A caller may charge the tenant that its token is for; whoever has no tenant, under any.

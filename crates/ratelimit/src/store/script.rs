@@ -10,7 +10,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::counter::{Counter, RedisTime, Verdict};
 
-/// Charges every counter of a decision, or none.
+/// Charges every counter of a decision, or none; several decisions in one go.
 pub(super) static DECIDE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("decide.lua")));
 
 /// A script and the name that Redis knows it by.
@@ -52,32 +52,37 @@ impl Script {
     }
 }
 
-/// One round trip: the script is atomic, and all keys are here.
+/// One round trip for all decisions, of so many counters `each`: the script is atomic, and all keys are here.
 pub(super) async fn decide<C: ConnectionLike>(
     connection: &mut C,
     counters: &[Counter],
+    each: usize,
     asked_at: Instant,
-) -> RedisResult<Verdict> {
+) -> RedisResult<Vec<Verdict>> {
     let numbers = DECIDE
         .run(connection, &[], |command| {
+            command.arg(each);
             for counter in counters {
                 command.arg(&counter.name).arg(counter.window_secs).arg(limit(counter)).arg(counter.cost);
             }
         })
         .await?;
-    let Some((&[secs, micros, admitted], used)) = numbers.split_first_chunk() else {
+    let Some((&[secs, micros], decided)) = numbers.split_first_chunk() else {
         return Err(unexpected());
     };
-    if used.len() != counters.len() {
+    // Of each: whether it was admitted, and its counters.
+    let answers = decided.chunks_exact(each + 1);
+    if answers.len() * each != counters.len() || !answers.remainder().is_empty() {
         return Err(unexpected());
     }
-    Ok(Verdict {
-        admitted: admitted == 1,
-        used: used.iter().map(|&used| count(used)).collect(),
+    let verdict = |answer: &[i64]| Verdict {
+        admitted: answer.first() == Some(&1),
+        used: answer.iter().skip(1).map(|&used| count(used)).collect(),
         now: time(secs, micros),
         asked_at,
         may_fall: Vec::new(),
-    })
+    };
+    Ok(answers.map(verdict).collect())
 }
 
 /// The limit as the scripts read it.

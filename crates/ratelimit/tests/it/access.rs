@@ -124,8 +124,11 @@ async fn check_of_several_judges_each_for_itself_or_charges_none() {
     assert_eq!(redis.ask(&["DBSIZE"]).await.unwrap(), ":0", "nothing was charged");
 
     let names = ["key_2", "key_3", "key_4", "key_5"];
+    redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
     let answer = ask(&replica, with_others(names.map(of).to_vec())).await.unwrap();
     assert_eq!(answer.also.len(), names.len());
+    let commands = redis.ask(&["INFO", "commandstats"]).await.unwrap();
+    assert!(commands.contains("cmdstat_evalsha:calls=1,"), "one for all: {commands}");
     let allowed = [&answer].into_iter().chain(&answer.also).map(|one| one.allowed);
     assert_eq!(
         allowed.collect::<Vec<_>>(),
