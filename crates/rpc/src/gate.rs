@@ -75,7 +75,7 @@ impl Shared {
             Target::Row(rpc) => rpc,
             Target::Own(path) => {
                 // A credential that is none hides behind no certificate.
-                let peer = connection(request).and_then(|it| it.peer.clone()).filter(|_| !came_with_one);
+                let peer = Connection::of(request).and_then(|it| it.peer.clone()).filter(|_| !came_with_one);
                 let presented = match (&presented, peer.as_ref().and_then(Peer::stranger)) {
                     (Some(bearer), _) => Some(Presented::Bearer(bearer)),
                     (None, Some(certificate)) => Some(Presented::Certificate(certificate)),
@@ -119,7 +119,7 @@ impl Shared {
     /// A service's own token is worth something only on a connection of that service: one that was stolen opens nothing
     /// without the certificate. PREFLIGHT_JWTs are given to clients, and those come by whichever connection.
     fn check_connection(&self, caller: &ServiceCaller, request: &Request<Body>) -> Result<(), Fault> {
-        let Some(peer) = connection(request).and_then(|connection| connection.peer.as_ref()) else {
+        let Some(peer) = Connection::of(request).and_then(|connection| connection.peer.as_ref()) else {
             return Ok(());
         };
         if caller.audience() == audience::PREFLIGHT || peer.is(caller.service()) {
@@ -175,11 +175,6 @@ fn drop_control_tokens(service: &'static str, headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-}
-
-/// The connection that a request came on.
-pub(crate) fn connection(request: &Request<Body>) -> Option<&Connection> {
-    request.extensions().get()
 }
 
 /// Removes every `authorization` header; gives back the bearer token if there was exactly one.

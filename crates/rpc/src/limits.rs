@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::client::{Decision, LimitKey, LimitRequest, Owner, Ratelimit};
-use crate::gate::connection;
+use crate::secure::Connection;
 use crate::{over_limit, status};
 
 /// Whoever is nobody has the least.
@@ -81,14 +81,14 @@ impl Limits {
     }
 
     fn is_own_work(&self, path: &str, caller: &ServiceCaller, request: &Request<Body>) -> bool {
-        let peer = connection(request).and_then(|connection| connection.peer.as_ref());
+        let peer = Connection::of(request).and_then(|connection| connection.peer.as_ref());
         self.own_work.contains(&path)
             && caller.is_own_call()
             && peer.is_none_or(|peer| peer.is(caller.service()))
     }
 
     fn address(&self, request: &Request<Body>) -> IpAddr {
-        let from = connection(request).and_then(|connection| connection.address);
+        let from = Connection::of(request).and_then(|connection| connection.address);
         let lines = request.headers().get_all("x-forwarded-for").iter();
         let forwarded: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
         let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));

@@ -11,8 +11,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
-use super::presented_keys::Presented;
-
 /// For how long what was found is believed.
 pub const LEASE: Duration = Duration::from_millis(50);
 /// How long after its commit a change of rights answers: longer than a lease, by more than clocks of two machines drift apart
@@ -36,18 +34,23 @@ impl Asked {
 }
 
 /// What keys led to a moment ago.
-#[derive(Default)]
-pub(super) struct KeyLeases(Mutex<HashMap<Uuid, (Asked, Arc<Presented>)>>);
+pub(super) struct KeyLeases<F>(Mutex<HashMap<Uuid, (Asked, Arc<F>)>>);
 
-impl KeyLeases {
+impl<F> Default for KeyLeases<F> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<F> KeyLeases<F> {
     /// What the key led to, while that is believed.
-    pub(super) fn of(&self, id: Uuid) -> Option<Arc<Presented>> {
+    pub(super) fn of(&self, id: Uuid) -> Option<Arc<F>> {
         let leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         leases.get(&id).filter(|(asked, _)| asked.is_fresh()).map(|(_, found)| Arc::clone(found))
     }
 
     /// Remembers what a question that went out then found.
-    pub(super) fn put(&self, id: Uuid, asked: Asked, found: Arc<Presented>) {
+    pub(super) fn put(&self, id: Uuid, asked: Asked, found: Arc<F>) {
         let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if leases.len() >= MOST {
             leases.retain(|_, (asked, _)| asked.is_fresh());

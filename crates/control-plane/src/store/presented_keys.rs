@@ -59,7 +59,7 @@ pub struct KeyFinder {
     pool: Pool,
     home: Handle,
     gathered: Mutex<Gathered>,
-    leases: KeyLeases,
+    leases: KeyLeases<Presented>,
 }
 
 #[derive(Default)]
@@ -170,7 +170,7 @@ impl Turn {
 }
 
 /// Gives each its own; of a failure each gets the same. Whoever went away needs no answer.
-fn answer(leases: &KeyLeases, asked: Asked, lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
+fn answer(leases: &KeyLeases<Presented>, asked: Asked, lookups: Vec<Lookup>, found: Result<Vec<Found>>) {
     match found {
         Ok(rows) => {
             let mut by_id: HashMap<Uuid, Vec<Found>> = HashMap::new();

@@ -35,6 +35,12 @@ pub(crate) struct Connection {
     pub(crate) peer: Option<Peer>,
 }
 
+impl Connection {
+    pub(crate) fn of<B>(request: &http::Request<B>) -> Option<&Self> {
+        request.extensions().get()
+    }
+}
+
 /// Whose connection a request came on.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer(Arc<Shown>);
