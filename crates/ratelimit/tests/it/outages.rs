@@ -8,7 +8,7 @@ use mintmark_rpc::client::{Decision, LimitRequest, Ratelimit};
 use mintmark_service::limit::FailMode;
 use mintmark_service::telemetry::metrics_text;
 
-use crate::stage::{self, Stage, request};
+use crate::stage::{self, Replica, Stage, request};
 
 /// The budget of 25 ms, the call itself, and what a busy machine adds.
 const AT_ONCE: Duration = Duration::from_millis(250);
@@ -140,14 +140,8 @@ async fn check_behind_sentinels_follows_the_promoted_master() {
     assert_ne!(group.replica.ask(&["DBSIZE"]).await.unwrap(), ":0", "counted by the promoted one");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn check_in_the_open_mode_passes_and_is_counted_as_such() {
-    stage::in_one_window(60, open_mode_passes).await;
-}
-
-async fn open_mode_passes() {
-    let mut redis = RedisServer::start(&[]).await.unwrap();
-    let stage = Stage::new();
+/// A limiter in the open mode that admits one request of tier pro in a window.
+async fn open_for_one(stage: &Stage, redis: &RedisServer) -> (Replica, Ratelimit) {
     let url = redis.url();
     let variables = [
         ("RATE_LIMIT_REDIS_URL", url.as_str()),
@@ -157,6 +151,18 @@ async fn open_mode_passes() {
     let replica = stage.replica(&variables).await;
     let caller = stage.caller(&replica);
     stage::ready(&caller).await;
+    (replica, caller)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_in_the_open_mode_passes_and_is_counted_as_such() {
+    stage::in_one_window(60, open_mode_passes).await;
+}
+
+async fn open_mode_passes() {
+    let mut redis = RedisServer::start(&[]).await.unwrap();
+    let stage = Stage::new();
+    let (_replica, caller) = open_for_one(&stage, &redis).await;
     let request = request("acme", Tier::Pro);
     stage::allowed(caller.check(&request).await);
     // Known to be over its limit, and remembered as such.
@@ -186,15 +192,7 @@ async fn check_in_the_open_mode_with_redis_out_of_memory_or_silent_passes() {
 async fn open_mode_passes_without_memory() {
     let mut redis = RedisServer::start(&[]).await.unwrap();
     let stage = Stage::new();
-    let url = redis.url();
-    let variables = [
-        ("RATE_LIMIT_REDIS_URL", url.as_str()),
-        ("RATE_LIMIT_FAIL_OPEN", "true"),
-        ("RATE_LIMIT_MAX_PRO", "1"),
-    ];
-    let replica = stage.replica(&variables).await;
-    let caller = stage.caller(&replica);
-    stage::ready(&caller).await;
+    let (_replica, caller) = open_for_one(&stage, &redis).await;
     let (full, another) = (request("acme", Tier::Pro), request("other", Tier::Pro));
     stage::allowed(caller.check(&full).await);
     stage::limited(caller.check(&full).await);
