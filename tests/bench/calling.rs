@@ -13,7 +13,8 @@ use crate::load::Dice;
 
 /// An answer that takes longer is an error of the run.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the sockets are looked at while nothing is due; it is the resolution of an open loop's latencies.
+/// How often the sockets are looked at while nothing can be sent; it is the resolution of an open loop's latencies. Waking at
+/// each answer would be finer, and cost the server, which shares the processors, a switch for each.
 const LOOK_EVERY: Duration = Duration::from_micros(100);
 const READ_BYTES: usize = 16 * 1024;
 
@@ -190,9 +191,7 @@ pub fn open_loop(
     let started = Instant::now();
     let (mut due, mut heard, mut sending) = (started, started, true);
     while sending || free.len() < links.len() {
-        // With every connection taken nothing can be sent: to look again and again would take a core from the server.
-        let patience = if free.is_empty() { PATIENCE } else { Duration::ZERO };
-        poll.poll(&mut events, Some(patience))?;
+        poll.poll(&mut events, Some(Duration::ZERO))?;
         for event in &events {
             let link = &mut links[event.token().0];
             let Some(is_right) = link.ready(&right)? else { continue };
@@ -210,8 +209,9 @@ pub fn open_loop(
         if free.len() < links.len() && now.saturating_duration_since(heard) > PATIENCE {
             return Err(stopped("no answer came for 20 seconds"));
         }
-        let pause = due.saturating_duration_since(now).min(LOOK_EVERY);
-        if !free.is_empty() && !pause.is_zero() {
+        let pause =
+            if free.is_empty() { LOOK_EVERY } else { due.saturating_duration_since(now).min(LOOK_EVERY) };
+        if !pause.is_zero() {
             std::thread::sleep(pause);
         }
     }

@@ -18,7 +18,6 @@ use mintmark_wire::ratelimit::v1::{CheckRequest, CheckResponse, KeyKind, Tier};
 use prost::Message as _;
 
 use crate::calling::{Call, Outcome, closed_loop, open_loop};
-use crate::precedence;
 use crate::report::{Better, ROUNDS, Report, Round, median};
 use crate::{Result, block_on};
 
@@ -156,14 +155,7 @@ impl Bench {
     fn at_rate(&self, rate: f64) -> Result<Outcome> {
         let calls = self.calls()?;
         self.warm(&calls)?;
-        let generate = || {
-            precedence::of_this_thread();
-            open_loop(self.address, &calls, CONNECTIONS, rate, LASTING, is_admission)
-        };
-        // A thread of its own: what is measured at full speed has no precedence.
-        let run =
-            || std::thread::scope(|scope| scope.spawn(generate).join()).map_err(|_| "a thread panicked");
-        self.honest(|| Ok(run()??))
+        self.honest(|| Ok(open_loop(self.address, &calls, CONNECTIONS, rate, LASTING, is_admission)?))
     }
 
     /// Shows the service each token once: it verifies a token when it first sees it, every 45 seconds in ordinary work.

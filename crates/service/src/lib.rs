@@ -3,6 +3,7 @@
 mod background;
 pub mod config;
 mod context;
+pub mod gather;
 mod health;
 mod launch;
 pub mod limit;

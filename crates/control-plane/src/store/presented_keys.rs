@@ -5,9 +5,8 @@
 //! before a request came is not there for it.
 
 use std::collections::HashMap;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::now;
@@ -17,6 +16,7 @@ use mintmark_auth::{KeyEnvironment, KeyStanding, PresentedKey, Standing};
 use mintmark_db::{Meaning, Pool};
 use mintmark_fault::{Chain, Fault, Result};
 use mintmark_ids::{ApiKeyId, TenantId, UserId};
+use mintmark_service::gather::{Gather, Turn};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -58,16 +58,8 @@ pub struct Presented {
 pub struct KeyFinder {
     pool: Pool,
     home: Handle,
-    gathered: Mutex<Gathered>,
+    lookups: Arc<Gather<(), Lookup>>,
     leases: KeyLeases<Presented>,
-}
-
-#[derive(Default)]
-struct Gathered {
-    lookups: Vec<Lookup>,
-    under_way: usize,
-    /// When the last question went out.
-    asked: Option<Instant>,
 }
 
 /// One look-up, and who waits for it.
@@ -79,7 +71,8 @@ struct Lookup {
 impl KeyFinder {
     /// A finder whose questions run on `home`.
     pub fn new(pool: Pool, home: Handle) -> Arc<Self> {
-        Arc::new(Self { pool, home, gathered: Mutex::default(), leases: KeyLeases::default() })
+        let lookups = Gather::new(AT_ONCE, HELD_UP);
+        Arc::new(Self { pool, home, lookups, leases: KeyLeases::default() })
     }
 
     /// What a presented key's id leads to, for this environment: nothing for one that is unknown, revoked or expired.
@@ -99,73 +92,28 @@ impl KeyFinder {
             return Ok(Some(found).filter(its_own));
         }
         let (answer, answered) = oneshot::channel();
-        if let Some(turn) = self.gather(Lookup { id, answer }) {
-            // Not in this request's own task: whoever gives up must not take the others' look-ups along.
-            self.home.spawn(turn.ask());
+        if let Some(turn) = self.lookups.add(&(), Lookup { id, answer }) {
+            self.home.spawn(Arc::clone(self).ask(turn));
         }
         let found = answered.await.map_err(Fault::internal)??;
         Ok(found.filter(its_own))
     }
 
-    /// Adds a look-up; a turn when nobody is there to take it.
-    fn gather(self: &Arc<Self>, lookup: Lookup) -> Option<Turn> {
-        let mut gathered = self.gathered();
-        gathered.lookups.push(lookup);
-        let held_up = gathered.asked.is_some_and(|at| at.elapsed() >= HELD_UP);
-        (gathered.under_way == 0 || held_up && gathered.under_way < AT_ONCE).then(|| {
-            gathered.under_way += 1;
-            Turn { finder: self.clone(), held: true }
-        })
-    }
-
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to have a question under way.
-struct Turn {
-    finder: Arc<KeyFinder>,
-    held: bool,
-}
-
-impl Drop for Turn {
-    /// A panic must not keep the right for ever.
-    fn drop(&mut self) {
-        if self.held {
-            self.finder.gathered().under_way -= 1;
-        }
-    }
-}
-
-impl Turn {
     /// Asks for what has gathered, until nothing has.
-    async fn ask(mut self) {
-        while let Some(lookups) = self.next() {
+    async fn ask(self: Arc<Self>, mut turn: Turn<(), Lookup>) {
+        while let Some(lookups) = turn.next(|waiting| waiting.len()) {
             let mut ids: Vec<Uuid> = lookups.iter().map(|lookup| lookup.id).collect();
             ids.sort_unstable();
             ids.dedup();
             let asked = Asked::now();
-            let asking = async { live_among(&mut *self.finder.pool.get().await?, &ids).await };
+            let asking = async { live_among(&mut *self.pool.get().await?, &ids).await };
             let found = tokio::time::timeout(ANSWER_WITHIN, asking).await.unwrap_or_else(|elapsed| {
                 let sentence = "the database took too long: try again shortly";
                 let fault = Fault::unavailable("DATABASE_TIMEOUT", sentence);
                 Err(fault.retry_after(Duration::from_secs(1)).caused_by(elapsed))
             });
-            answer(&self.finder.leases, asked, lookups, found);
+            answer(&self.leases, asked, lookups, found);
         }
-    }
-
-    /// What has gathered. When nothing has, the turn ends under the same lock: whoever adds a look-up afterwards takes it.
-    fn next(&mut self) -> Option<Vec<Lookup>> {
-        let mut gathered = self.finder.gathered();
-        if gathered.lookups.is_empty() {
-            gathered.under_way -= 1;
-            self.held = false;
-            return None;
-        }
-        gathered.asked = Some(Instant::now());
-        Some(mem::take(&mut gathered.lookups))
     }
 }
 

@@ -132,9 +132,10 @@ impl Limiter {
             }
             known.push((buckets, answer));
         }
-        let mut decided = match counters.as_slice() {
-            [] => Vec::new(),
-            counters => inner.counters.decide_each(counters, Buckets::EACH).await,
+        let mut decided = if counters.is_empty() {
+            Vec::new()
+        } else {
+            inner.counters.decide_each(counters, Buckets::EACH).await
         }
         .into_iter();
         let judge = |(Asked { charge, .. }, (buckets, known)): (&Asked, (Buckets, Option<LimitAnswer>))| {

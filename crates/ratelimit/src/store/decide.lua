@@ -41,9 +41,21 @@ for first = 1, #at, each do
   end
 end
 for k = 1, #keys do
-  if charged[k] > 0 and redis.call('INCRBY', keys[k], string.format('%d', charged[k])) == charged[k] then
-    -- Kept a little longer than its window: after a failover to a clock that is behind, it still counts.
-    redis.call('EXPIREAT', keys[k], ends[k] + 5)
+  if charged[k] > 0 then
+    local count = redis.pcall('INCRBY', keys[k], string.format('%d', charged[k]))
+    if type(count) == 'table' then
+      -- Redis will not charge this one (it is no number, or there is no memory): then nothing of this run is charged.
+      for done = 1, k - 1 do
+        if charged[done] > 0 then
+          redis.call('DECRBY', keys[done], string.format('%d', charged[done]))
+        end
+      end
+      return count
+    end
+    if count == charged[k] then
+      -- Kept a little longer than its window: after a failover to a clock that is behind, it still counts.
+      redis.call('EXPIREAT', keys[k], ends[k] + 5)
+    end
   end
 end
 return answer

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::config::RedisConfig;
 use super::connect::{Connection, Connector};
 
-/// Decisions in a row that may exceed the budget before the connection counts as broken, and how long none may have been
+/// Questions in a row that may exceed the budget before the connection counts as broken, and how long none may have been
 /// answered since the first of them: one pause of Redis (a fork, a slow command) exceeds the budget of all that are under
 /// way at once, and is not an outage.
 const TIMEOUTS: u32 = 3;
@@ -65,7 +65,7 @@ impl Live {
         Self { connection, address, made, timeouts: AtomicU32::new(0), silent_since: AtomicU64::new(0) }
     }
 
-    /// Notes a decision without an answer; whether that makes the connection a broken one.
+    /// Notes a question without an answer; whether that makes the connection a broken one.
     fn unanswered(&self) -> bool {
         let now = self.made.elapsed();
         let before = self.timeouts.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +185,7 @@ impl Link {
 
 /// Whether a server that answers so will not take charges soon, or is not there at all. One that is out of memory is
 /// there: it says so at once, and another connection would hear the same.
-fn says_go_elsewhere(error: &RedisError) -> bool {
+pub(super) fn says_go_elsewhere(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Server(
             ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown | ServerErrorKind::BusyLoading,

@@ -11,6 +11,7 @@ mod envoy_rpc;
 mod outages;
 mod stage;
 mod tls;
+mod together;
 mod windows;
 
 use std::future::Future;

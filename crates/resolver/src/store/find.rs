@@ -5,13 +5,14 @@
 //! and not a statement each.
 
 use std::collections::HashMap;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use mintmark_codes::StoredHash;
 use mintmark_db::raw_fault;
 use mintmark_fault::{Chain, Result};
+use mintmark_service::gather::{Gather, Turn};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -26,13 +27,7 @@ const AT_ONCE: usize = 2;
 pub(super) struct Finder {
     links: Arc<Links>,
     home: Handle,
-    gathered: Mutex<Gathered>,
-}
-
-#[derive(Default)]
-struct Gathered {
-    lookups: Vec<Lookup>,
-    under_way: usize,
+    lookups: Arc<Gather<(), Lookup>>,
 }
 
 /// One look-up, and who waits for it.
@@ -45,7 +40,7 @@ struct Lookup {
 impl Finder {
     /// A finder on these connections, whose work runs on `home`.
     pub(super) fn new(links: Arc<Links>, home: Handle) -> Self {
-        Finder { links, home, gathered: Mutex::default() }
+        Finder { links, home, lookups: Gather::new(AT_ONCE, Duration::ZERO) }
     }
 
     /// Where a code stands; `None` when the partition does not have it.
@@ -56,9 +51,8 @@ impl Finder {
     ) -> Result<Option<Placement>> {
         let (answer, answered) = oneshot::channel();
         let lookup = Lookup { partition, hash: Uuid::from_bytes(*hash.as_bytes()), answer };
-        if let Some(turn) = self.gather(lookup) {
-            // Not in this request's own task: whoever gives up must not take the others' look-ups along.
-            self.home.spawn(turn.ask());
+        if let Some(turn) = self.lookups.add(&(), lookup) {
+            self.home.spawn(Arc::clone(self).ask(turn));
         }
         match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(Ok(answer)) => answer,
@@ -67,40 +61,9 @@ impl Finder {
         }
     }
 
-    /// Adds a look-up; a turn when nobody is there to take it.
-    fn gather(self: &Arc<Self>, lookup: Lookup) -> Option<Turn> {
-        let mut gathered = self.gathered();
-        gathered.lookups.push(lookup);
-        (gathered.under_way < AT_ONCE).then(|| {
-            gathered.under_way += 1;
-            Turn { finder: self.clone(), held: true }
-        })
-    }
-
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The right to have a question under way.
-struct Turn {
-    finder: Arc<Finder>,
-    held: bool,
-}
-
-impl Drop for Turn {
-    /// A panic must not keep the right for ever.
-    fn drop(&mut self) {
-        if self.held {
-            self.finder.gathered().under_way -= 1;
-        }
-    }
-}
-
-impl Turn {
     /// Asks for what has gathered, until nothing has.
-    async fn ask(mut self) {
-        while let Some(lookups) = self.next() {
+    async fn ask(self: Arc<Self>, mut turn: Turn<(), Lookup>) {
+        while let Some(lookups) = turn.next(|waiting| waiting.len()) {
             let mut partitions: HashMap<u16, Vec<Lookup>> = HashMap::new();
             for lookup in lookups {
                 partitions.entry(lookup.partition).or_default().push(lookup);
@@ -110,21 +73,9 @@ impl Turn {
         }
     }
 
-    /// What has gathered. When nothing has, the turn ends under the same lock: whoever adds a look-up afterwards takes it.
-    fn next(&mut self) -> Option<Vec<Lookup>> {
-        let mut gathered = self.finder.gathered();
-        if gathered.lookups.is_empty() {
-            gathered.under_way -= 1;
-            self.held = false;
-            return None;
-        }
-        Some(mem::take(&mut gathered.lookups))
-    }
-
     async fn ask_one(&self, partition: u16, lookups: Vec<Lookup>) {
         let hashes: Vec<Uuid> = lookups.iter().map(|lookup| lookup.hash).collect();
-        let links = &self.finder.links;
-        let found = links.put(|session| async move { find(&session, partition, &hashes).await }).await;
+        let found = self.links.put(|session| async move { find(&session, partition, &hashes).await }).await;
         if let Err(fault) = &found {
             tracing::debug!(codes = lookups.len(), error = %Chain(fault), "codes could not be looked up");
         }

@@ -1,6 +1,6 @@
 mod together;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mintmark_auth::{Tier, TokenSource};
@@ -149,7 +149,7 @@ impl Ratelimit {
             budget: policy.budget,
             breaker: Breaker::default(),
             home,
-            gathered: Mutex::default(),
+            questions: together::gather(),
         };
         let metrics = LimitMetrics::new(policy.metric_key_ids);
         Ok(Self(Arc::new(Inner { asker: Arc::new(asker), nobody, policy, metrics })))

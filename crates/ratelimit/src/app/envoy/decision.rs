@@ -101,7 +101,7 @@ impl EnvoyLimiter {
         }
         let (found, outcome) = match self.refused_from_memory(&plan) {
             Some(found) => (found, Outcome::RefusedFromMemory),
-            None => match inner.counters.decide(&plan.counters).await {
+            None => match inner.counters.decide(plan.counters.clone()).await {
                 Ok(verdict) if verdict.admitted => (self.found(&plan, &verdict), Outcome::Admitted),
                 Ok(verdict) => (self.found(&plan, &verdict), Outcome::Refused),
                 Err(away) => return self.nobody_counts(&plan, away),

@@ -4,14 +4,14 @@
 //! together with the next call. So a lone request waits for one call of its own, and a crowd costs a call for many: most of
 //! a call's cost is not the decision.
 
-use std::collections::HashMap;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use mintmark_auth::{TokenSource, audience, scope};
 use mintmark_fault::Chain;
 use mintmark_ids::TenantId;
+use mintmark_service::gather::{Gather, Turn};
 use mintmark_service::limit::RATE_LIMIT_UNAVAILABLE;
 use mintmark_wire::ratelimit::v1::ratelimit_service_client::RatelimitServiceClient;
 use mintmark_wire::ratelimit::v1::{CheckRequest, CheckResponse};
@@ -41,20 +41,16 @@ pub(super) struct Asker {
     pub(super) budget: Duration,
     pub(super) breaker: Breaker,
     pub(super) home: Handle,
-    pub(super) gathered: Mutex<HashMap<TenantId, Gathered>>,
+    pub(super) questions: Arc<Gather<TenantId, Question>>,
 }
 
-/// The questions about one tenant.
-#[derive(Default)]
-pub(super) struct Gathered {
-    questions: Vec<Question>,
-    under_way: usize,
-    /// When the last call went out.
-    called: Option<Instant>,
+/// Where questions wait.
+pub(super) fn gather() -> Arc<Gather<TenantId, Question>> {
+    Gather::new(AT_ONCE, HELD_UP)
 }
 
 /// One question, and who waits for its answer.
-struct Question {
+pub(super) struct Question {
     message: CheckRequest,
     span: Span,
     answer: oneshot::Sender<Answered>,
@@ -77,9 +73,8 @@ impl Asker {
     pub(super) async fn ask(self: &Arc<Self>, tenant: &TenantId, message: CheckRequest) -> Answered {
         let (answer, answered) = oneshot::channel();
         let question = Question { message, span: Span::current(), answer };
-        if let Some(turn) = self.gather(tenant, question) {
-            // Not in this request's own task: whoever gives up must not take the others' questions along.
-            self.home.spawn(turn.run());
+        if let Some(turn) = self.questions.add(tenant, question) {
+            self.home.spawn(Arc::clone(self).take(turn, tenant.clone()));
         }
         match tokio::time::timeout(self.budget, answered).await {
             Ok(Ok(answered)) => answered,
@@ -88,23 +83,38 @@ impl Asker {
         }
     }
 
-    /// Adds a question; a turn when nobody is there to take it.
-    fn gather(self: &Arc<Self>, tenant: &TenantId, question: Question) -> Option<Turn> {
-        let mut all = self.gathered();
-        if !all.contains_key(tenant) {
-            all.insert(tenant.clone(), Gathered::default());
+    /// Asks what has gathered about a tenant, until nothing has.
+    async fn take(self: Arc<Self>, mut turn: Turn<TenantId, Question>, tenant: TenantId) {
+        let some = |waiting: &mut Vec<Question>| {
+            // Whoever went away is not charged any more.
+            waiting.retain(|question| !question.answer.is_closed());
+            TOGETHER
+        };
+        while let Some(questions) = turn.next(some) {
+            let (mut messages, mut answers) = (Vec::new(), Vec::new());
+            let mut span = Span::none();
+            for question in questions {
+                // A call has one trace: that of the first who asked.
+                if messages.is_empty() {
+                    span = question.span;
+                }
+                messages.push(question.message);
+                answers.push(question.answer);
+            }
+            let mut messages = messages.into_iter();
+            let Some(first) = messages.next() else { continue };
+            let message = CheckRequest { also: messages.collect(), ..first };
+            match self.call(&tenant, &span, message).await {
+                Ok(mut response) => {
+                    let also = mem::take(&mut response.also);
+                    let decisions = [response].into_iter().chain(also).map(Ok);
+                    // A limiter of an earlier version answers the first alone.
+                    let decisions = decisions.chain(std::iter::repeat_with(|| Err(Undecided::Away)));
+                    give(answers, decisions);
+                }
+                Err(undecided) => give(answers, std::iter::repeat_with(|| Err(undecided.clone()))),
+            }
         }
-        let gathered = all.get_mut(tenant)?;
-        gathered.questions.push(question);
-        let held_up = gathered.called.is_some_and(|at| at.elapsed() >= HELD_UP);
-        (gathered.under_way == 0 || held_up && gathered.under_way < AT_ONCE).then(|| {
-            gathered.under_way += 1;
-            Turn { asker: Arc::clone(self), tenant: tenant.clone(), held: true }
-        })
-    }
-
-    fn gathered(&self) -> MutexGuard<'_, HashMap<TenantId, Gathered>> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One call. Its failure counts once against the limiter, however many asked.
@@ -146,81 +156,6 @@ impl Asker {
             tracing::debug!(error = why, "the rate limiter gave no decision");
         }
         Undecided::Away
-    }
-}
-
-/// The right to have a call about a tenant under way.
-struct Turn {
-    asker: Arc<Asker>,
-    tenant: TenantId,
-    held: bool,
-}
-
-impl Drop for Turn {
-    /// A panic must not keep the right for ever.
-    fn drop(&mut self) {
-        if self.held {
-            self.give_up(&mut self.asker.gathered());
-        }
-    }
-}
-
-impl Turn {
-    /// Asks what has gathered, until nothing has.
-    async fn run(mut self) {
-        while let Some(questions) = self.next() {
-            let (mut messages, mut answers) = (Vec::new(), Vec::new());
-            let mut span = Span::none();
-            for question in questions {
-                // A call has one trace: that of the first who asked.
-                if messages.is_empty() {
-                    span = question.span;
-                }
-                messages.push(question.message);
-                answers.push(question.answer);
-            }
-            let mut messages = messages.into_iter();
-            let Some(first) = messages.next() else { continue };
-            let message = CheckRequest { also: messages.collect(), ..first };
-            match self.asker.call(&self.tenant, &span, message).await {
-                Ok(mut response) => {
-                    let also = mem::take(&mut response.also);
-                    let decisions = [response].into_iter().chain(also).map(Ok);
-                    // A limiter of an earlier version answers the first alone.
-                    let decisions = decisions.chain(std::iter::repeat_with(|| Err(Undecided::Away)));
-                    give(answers, decisions);
-                }
-                Err(undecided) => give(answers, std::iter::repeat_with(|| Err(undecided.clone()))),
-            }
-        }
-    }
-
-    /// What has gathered. When nothing has, the turn ends under the same lock: whoever adds a question afterwards takes it.
-    fn next(&mut self) -> Option<Vec<Question>> {
-        let asker = Arc::clone(&self.asker);
-        let mut all = asker.gathered();
-        let questions = all.get_mut(&self.tenant).map(|gathered| {
-            // Whoever went away is not charged any more.
-            gathered.questions.retain(|question| !question.answer.is_closed());
-            gathered.called = Some(Instant::now());
-            let most = gathered.questions.len().min(TOGETHER);
-            gathered.questions.drain(..most).collect::<Vec<_>>()
-        });
-        if questions.as_ref().is_none_or(Vec::is_empty) {
-            self.held = false;
-            self.give_up(&mut all);
-            return None;
-        }
-        questions
-    }
-
-    fn give_up(&self, all: &mut HashMap<TenantId, Gathered>) {
-        if let Some(gathered) = all.get_mut(&self.tenant) {
-            gathered.under_way -= 1;
-            if gathered.under_way == 0 && gathered.questions.is_empty() {
-                all.remove(&self.tenant);
-            }
-        }
     }
 }
 
