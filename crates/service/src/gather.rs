@@ -9,6 +9,11 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::RecvError;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
 /// Questions that wait, apart by what they are about; `()` where all go together.
 pub struct Gather<K, Q> {
     at_once: usize,
@@ -41,6 +46,40 @@ impl<K: Clone + Eq + Hash, Q> Gather<K, Q> {
         }
         let here = waiting.get_mut(about)?;
         here.questions.push(question);
+        self.turn(about, here)
+    }
+
+    /// Adds a question and waits for its answer, for so long. `begin` starts a task that takes a turn.
+    ///
+    /// # Errors
+    /// No answer in time. An answer that nobody will give any more is the inner error: a turn has panicked.
+    pub async fn ask<A>(
+        self: &Arc<Self>,
+        about: &K,
+        question: Q,
+        mut answered: Receiver<A>,
+        within: Duration,
+        begin: impl Fn(Turn<K, Q>),
+    ) -> Result<Result<A, RecvError>, Elapsed> {
+        self.add(about, question).map(&begin);
+        let until_held_up = self.held_up.min(within);
+        if let Ok(answer) = timeout(until_held_up, &mut answered).await {
+            return Ok(answer);
+        }
+        // It may still wait, and nobody come whose question would begin a turn: two round trips in a row to a server that is
+        // far away may take more time than there is.
+        self.overdue(about).map(&begin);
+        timeout(within.saturating_sub(until_held_up), answered).await
+    }
+
+    /// A turn when questions still wait beside one that is held up.
+    fn overdue(self: &Arc<Self>, about: &K) -> Option<Turn<K, Q>> {
+        let mut waiting = self.waiting();
+        let here = waiting.get_mut(about).filter(|here| !here.questions.is_empty())?;
+        self.turn(about, here)
+    }
+
+    fn turn(self: &Arc<Self>, about: &K, here: &mut Waiting<Q>) -> Option<Turn<K, Q>> {
         let held_up = here.turns < self.at_once && here.asked.is_some_and(|at| at.elapsed() >= self.held_up);
         (here.turns == 0 || held_up).then(|| {
             here.turns += 1;
@@ -133,6 +172,24 @@ mod tests {
         assert_eq!(second.next(ALL), Some(vec![3, 4]));
         assert_eq!(first.next(ALL), None);
         assert!(gather.add(&(), 5).is_some(), "one has ended");
+    }
+
+    #[test]
+    fn overdue_gives_a_turn_to_what_waits_beside_one_that_is_held_up() {
+        let gather = Gather::new(2, Duration::ZERO);
+        assert!(gather.overdue(&()).is_none(), "nothing waits");
+        let mut first = gather.add(&(), 1).unwrap();
+        assert_eq!(first.next(ALL), Some(vec![1]));
+        assert!(gather.overdue(&()).is_none(), "nothing waits");
+        drop(gather.add(&(), 2));
+        let mut second = gather.overdue(&()).expect("the first is under way");
+        assert!(gather.overdue(&()).is_none(), "no more than two");
+        assert_eq!(second.next(ALL), Some(vec![2]));
+
+        let patient = Gather::new(2, Duration::from_secs(3_600));
+        let mut only = patient.add(&(), 1).unwrap();
+        assert_eq!(only.next(ALL), Some(vec![1]));
+        assert!(patient.add(&(), 2).is_none() && patient.overdue(&()).is_none(), "it is not held up yet");
     }
 
     #[test]

@@ -38,10 +38,11 @@ impl Together {
     pub(super) async fn decide(&self, counters: Vec<Counter>, each: usize) -> Vec<Result<Verdict, Away>> {
         let decisions = counters.len() / each;
         let (answer, answered) = oneshot::channel();
-        if let Some(turn) = self.questions.add(&each, Question { counters, answer }) {
+        let begin = |turn| {
             tokio::spawn(run(Arc::clone(&self.asking), turn, each));
-        }
-        match tokio::time::timeout(self.asking.budget, answered).await {
+        };
+        let question = Question { counters, answer };
+        match self.questions.ask(&each, question, answered, self.asking.budget, begin).await {
             Ok(Ok(verdicts)) => verdicts,
             // The run panicked.
             Ok(Err(_gone)) => vec![Err(Away::Refused(script::unexpected())); decisions],

@@ -1,6 +1,8 @@
 //! Decisions of different calls that come at once: one run of the script, and to each its own.
 
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::future::join_all;
@@ -8,6 +10,8 @@ use futures::poll;
 use mintmark_devstack::redis::RedisServer;
 use mintmark_ratelimit::store::{Away, Counter, Counters};
 use mintmark_service::Context;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::eventually;
 use crate::stage::Stage;
@@ -138,4 +142,58 @@ async fn decide_that_is_given_up_before_it_goes_out_charges_nothing() {
     let verdict = table.counters.decide(vec![counter("kept", 1)]).await.unwrap();
     assert!(verdict.admitted);
     assert_eq!((table.held("given-up").await.as_str(), table.held("kept").await.as_str()), ("", "1"));
+}
+
+#[tokio::test]
+async fn decide_beside_a_run_that_is_held_up_goes_out_though_nobody_else_comes() {
+    let table = Table::set().await;
+    let far = FarRedis::before(&table.redis).await;
+    let config = Stage::new().config(&[("RATE_LIMIT_REDIS_URL", &far.url)]);
+    let counters = Counters::new(&config.redis, &table.context).unwrap();
+    eventually("Redis decides", || async { counters.decide(vec![counter("probe", 99)]).await.is_ok() }).await;
+    table.redis.ask(&["CONFIG", "RESETSTAT"]).await.unwrap();
+    far.silent.store(true, Ordering::Relaxed);
+    let first = tokio::spawn({
+        let counters = counters.clone();
+        async move { counters.decide(vec![counter("first", 1)]).await }
+    });
+    eventually("the first goes out", || async { table.runs().await == "1" }).await;
+    let second = tokio::spawn(async move { counters.decide(vec![counter("second", 1)]).await });
+    eventually("the second goes out", || async { table.runs().await == "2" }).await;
+    assert!(!first.is_finished(), "its answer is on the way");
+    first.abort();
+    second.abort();
+}
+
+/// A way to Redis on which answers get lost.
+struct FarRedis {
+    url: String,
+    silent: Arc<AtomicBool>,
+}
+
+impl FarRedis {
+    async fn before(redis: &RedisServer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let (silent, port) = (Arc::new(AtomicBool::new(false)), redis.port());
+        let closed = Arc::clone(&silent);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (mut asks, mut hears) = client.into_split();
+                let server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let (mut answers, mut asked) = server.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut asks, &mut asked).await });
+                let closed = Arc::clone(&closed);
+                tokio::spawn(async move {
+                    let mut buffer = [0; 4096];
+                    while let Ok(read @ 1..) = answers.read(&mut buffer).await {
+                        if !closed.load(Ordering::Relaxed) {
+                            hears.write_all(&buffer[..read]).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, silent }
+    }
 }

@@ -73,10 +73,10 @@ impl Asker {
     pub(super) async fn ask(self: &Arc<Self>, tenant: &TenantId, message: CheckRequest) -> Answered {
         let (answer, answered) = oneshot::channel();
         let question = Question { message, span: Span::current(), answer };
-        if let Some(turn) = self.questions.add(tenant, question) {
+        let begin = |turn| {
             self.home.spawn(Arc::clone(self).take(turn, tenant.clone()));
-        }
-        match tokio::time::timeout(self.budget, answered).await {
+        };
+        match self.questions.ask(tenant, question, answered, self.budget, begin).await {
             Ok(Ok(answered)) => answered,
             // The call that is under way counts against the limiter when its own time is up.
             Ok(Err(_)) | Err(_) => Err(Undecided::Away),
