@@ -10,9 +10,10 @@ use mintmark_service::telemetry;
 use redis::RedisResult;
 
 use super::connect::Connection;
+use super::counter::{Counter, Verdict};
 use super::failing::Failing;
-use super::link::{Link, Live, says_go_elsewhere};
-use super::{Away, Counter, Verdict, script};
+use super::link::{Away, Link, Live, says_go_elsewhere};
+use super::script;
 
 /// Asks Redis.
 pub(super) struct Asking {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Away;
+use super::link::Away;
 
 /// For how long a failure is believed that nothing was decided after.
 const BELIEVED: Duration = Duration::from_secs(60);

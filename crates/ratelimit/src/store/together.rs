@@ -8,7 +8,9 @@ use mintmark_service::gather::{Gather, Turn};
 use tokio::sync::oneshot;
 
 use super::asking::Asking;
-use super::{Away, Counter, Verdict, script};
+use super::counter::{Counter, Verdict};
+use super::link::Away;
+use super::script;
 
 /// A run under way for longer waits for a Redis that is not near, or busy: the next goes out beside it.
 const HELD_UP: Duration = Duration::from_millis(1);

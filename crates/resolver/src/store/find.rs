@@ -51,10 +51,10 @@ impl Finder {
     ) -> Result<Option<Placement>> {
         let (answer, answered) = oneshot::channel();
         let lookup = Lookup { partition, hash: Uuid::from_bytes(*hash.as_bytes()), answer };
-        let begin = |turn| {
+        if let Some(turn) = self.lookups.add(&(), lookup) {
             self.home.spawn(Arc::clone(self).ask(turn));
-        };
-        match self.lookups.ask(&(), lookup, answered, ANSWER_WITHIN, begin).await {
+        }
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(gone)) => Err(away().caused_by(gone)),
             Err(elapsed) => Err(away().caused_by(elapsed)),
