@@ -12,10 +12,11 @@ use super::counter::{Counter, Verdict};
 use super::link::Away;
 use super::script;
 
-/// A run under way for longer waits for a Redis that is not near, or busy: the next goes out beside it.
-const HELD_UP: Duration = Duration::from_millis(1);
+/// A run under way for longer waits for a Redis that is not near: the next goes out beside it. A near one that is only busy
+/// gains nothing by being asked more often.
+const HELD_UP: Duration = Duration::from_millis(3);
 /// Runs under way at once: as many as begin, one after the other, within the default budget.
-const AT_ONCE: usize = 25;
+const AT_ONCE: usize = 8;
 /// Counters in one run, so that Redis stays free for others; one call may come with more.
 const TOGETHER: usize = 256;
 
